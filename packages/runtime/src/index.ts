@@ -1,0 +1,41 @@
+export {
+  AppError,
+  badRequest,
+  conflict,
+  errorMessage,
+  forbidden,
+  isAppError,
+  notFound,
+  toPublicError,
+  unauthorized,
+  type PublicError,
+} from "./app-error.ts";
+export { createBackoff, type Backoff, type BackoffOptions } from "./backoff.ts";
+export { createBatcher } from "./batcher.ts";
+export { createMemoryBus, type Bus, type BusEvents, type BusTopic } from "./bus.ts";
+export * as config from "./config.ts";
+export {
+  ConfigError,
+  describeSettings,
+  loadSettings,
+  redactSettings,
+  type Environment,
+  type Setting,
+} from "./config.ts";
+export { isId, newId } from "./ids.ts";
+export { createLogger, logLevels, silentLogger, type Logger, type LogLevel } from "./logger.ts";
+export { createLoop, type Loop, type LoopOptions } from "./loop.ts";
+export { createSemaphore } from "./semaphore.ts";
+export { nextStopSignal, stopInOrder, type Stoppable } from "./shutdown.ts";
+export { sleep, withTimeout } from "./sleep.ts";
+export { hashToken, isSameHash, newToken } from "./token.ts";
+export {
+  answerProblems,
+  answerUnknownRoute,
+  assignRequestId,
+  logRequests,
+  requestId,
+} from "./http/problem.ts";
+export { createHttpServer, type HttpServer } from "./http/server.ts";
+export { fieldFaults, invalidInput, validate, type FieldFault } from "./http/validate.ts";
+export type { CertificateRenewer, TlsMaterial, TlsSource } from "./ports.ts";

@@ -1,0 +1,647 @@
+import { Schema, type Connection } from "mongoose";
+import type { Facts, ObjectStatus, RevisionState, StatusReport } from "@rciots/protocol";
+
+/*
+ * The documents of the product. All identifiers are `newId` strings, all times are Dates, every document that
+ * belongs to a tenant carries `organizationId` first, and every index that serves a tenant's query begins with it.
+ */
+
+/** Bytes sealed by the vault (AES-256-GCM), as text. */
+export type Sealed = string;
+
+export interface Organization {
+  _id: string;
+  name: string;
+  status: "active" | "suspended";
+  /** The organisation's data key, wrapped by the platform's master key. */
+  dataKey: Sealed;
+  createdAt: Date;
+}
+
+export type Role = "owner" | "admin" | "operator" | "viewer";
+
+export interface User {
+  _id: string;
+  email: string;
+  username: string;
+  /** argon2id. */
+  passwordHash: string;
+  isPlatformAdmin: boolean;
+  status: "active" | "disabled";
+  memberships: { organizationId: string; role: Role }[];
+  createdAt: Date;
+}
+
+/** A log-in of a person; `_id` is the hash of the bearer value. */
+export interface Session {
+  _id: string;
+  userId: string;
+  createdAt: Date;
+  expiresAt: Date;
+}
+
+export interface ApiToken {
+  _id: string;
+  organizationId: string;
+  userId: string;
+  name: string;
+  hash: string;
+  scopes: string[];
+  expiresAt: Date | null;
+  lastUsedAt: Date | null;
+  createdAt: Date;
+}
+
+export interface ProvisioningToken {
+  _id: string;
+  organizationId: string;
+  name: string;
+  hash: string;
+  /** The first characters of the token, to recognise it by. */
+  hint: string;
+  approval: "automatic" | "manual";
+  enabled: boolean;
+  maxDevices: number | null;
+  /** Devices that were enrolled with it; claimed atomically against `maxDevices`. */
+  usedCount: number;
+  expiresAt: Date | null;
+  /** Given to each device that enrols with it. */
+  labels: Record<string, string>;
+  /** Assigned to each device that enrols with it. */
+  templateIds: string[];
+  createdBy: string;
+  createdAt: Date;
+  version: number;
+}
+
+export type DeviceStatus = "pending" | "active" | "denied" | "disabled" | "decommissioned";
+
+/** A template as a device runs it: the newest version, or a pinned one. */
+export interface Assignment {
+  templateId: string;
+  /** Null follows the template's current version. */
+  pinnedVersionId: string | null;
+}
+
+export interface Presence {
+  online: boolean;
+  /** Which connector holds the session. */
+  connectorId: string | null;
+  sessionId: string | null;
+  /** Grows by one with each session; the highest wins. */
+  epoch: number;
+  /** When `online` last changed. */
+  since: Date | null;
+  lastSeenAt: Date | null;
+  address: string | null;
+}
+
+/** What the device was last told to run. */
+export interface Desired {
+  revision: number;
+  digest: string | null;
+  /** Hash of everything the digest was computed from; unchanged inputs need no new rendering. */
+  inputsHash: string | null;
+  /** Why the device's content can't be computed now, such as a variable without a value. */
+  error: string | null;
+  updatedAt: Date | null;
+}
+
+/** What the device last said. */
+export interface Observed {
+  revision: number;
+  digest: string | null;
+  state: RevisionState | null;
+  message: string | null;
+  counts: StatusReport["counts"];
+  objectCount: number;
+  runningRevision: number | null;
+  startedAt: Date | null;
+  finishedAt: Date | null;
+  reportedAt: Date | null;
+}
+
+export interface Device {
+  _id: string;
+  organizationId: string;
+  name: string;
+  status: DeviceStatus;
+  labels: Record<string, string>;
+  variables: Record<string, string>;
+  facts: Facts;
+  /** Hash of the device token. */
+  tokenHash: string;
+  /** SHA-256 of the public key it enrolled with: makes enrolment repeatable. */
+  publicKeyHash: string;
+  provisioningTokenId: string | null;
+  assignments: Assignment[];
+  /** Overlay files on top of the templates; content in `blobs`. */
+  overlay: { blobId: string; root: string } | null;
+  /** Rendered overlay composition that is in force. */
+  composition: { inputsHash: string; renderedBlobId: string | null; error: string | null } | null;
+  /** Set by a rollback: the content of this revision is in force until an operator assigns something. */
+  pinnedRevision: number | null;
+  /** Not healthy this long after it was first applied: roll back. */
+  deadlineMs: number;
+  desired: Desired;
+  observed: Observed;
+  presence: Presence;
+  certificate: { serial: string; issuerId: string; notAfter: Date } | null;
+  approvedAt: Date | null;
+  createdAt: Date;
+  /** Grows with each change an operator makes: the ETag. */
+  version: number;
+}
+
+/** One content a device was told to run, and how it went. */
+export interface DeviceRevision {
+  /** `<deviceId>:<revision>`. */
+  _id: string;
+  organizationId: string;
+  deviceId: string;
+  revision: number;
+  digest: string;
+  inputsHash: string;
+  /** What it was made of, so that it can be made again. Secrets take their value of the day. */
+  inputs: {
+    sources: { templateId: string; versionId: string }[];
+    overlayBlobId: string | null;
+    renderedBlobId: string | null;
+    variables: Record<string, string>;
+  };
+  objectCount: number;
+  sizeBytes: number;
+  state: RevisionState;
+  message: string | null;
+  reason: "assigned" | "template" | "overlay" | "variables" | "rollback";
+  createdAt: Date;
+  finishedAt: Date | null;
+}
+
+/** A page of the objects a device last reported. */
+export interface DeviceObjects {
+  /** `<deviceId>:<page>`. */
+  _id: string;
+  organizationId: string;
+  deviceId: string;
+  revision: number;
+  page: number;
+  pages: number;
+  objects: ObjectStatus[];
+}
+
+export interface Certificate {
+  /** Serial number in hex. */
+  _id: string;
+  organizationId: string;
+  deviceId: string;
+  issuerId: string;
+  notBefore: Date;
+  notAfter: Date;
+  revokedAt: Date | null;
+  reason: string | null;
+}
+
+/** A certificate authority; `organizationId` is null for the root and for the issuer of server certificates. */
+export interface Authority {
+  _id: string;
+  organizationId: string | null;
+  kind: "root" | "server" | "organization";
+  status: "issuing" | "accepted" | "retired";
+  certificatePem: string;
+  sealedKey: Sealed;
+  notAfter: Date;
+  crlNumber: number;
+  /** Set by an operator; enrolment then makes a new issuing intermediate and keeps this one accepted. */
+  rotationRequestedAt: Date | null;
+  createdAt: Date;
+}
+
+export type TemplateSource =
+  | { kind: "inline" }
+  | {
+      kind: "git";
+      url: string;
+      ref: string;
+      path: string;
+      credentialId: string | null;
+      pollIntervalMs: number;
+    };
+
+export interface Template {
+  _id: string;
+  organizationId: string;
+  name: string;
+  description: string;
+  source: TemplateSource;
+  /** Folder of the kustomization within the files; `.` for the top. */
+  root: string;
+  currentVersionId: string | null;
+  versionCount: number;
+  /** Of a Git source. */
+  sync: {
+    status: "never" | "ok" | "failed";
+    message: string | null;
+    commit: string | null;
+    checkedAt: Date | null;
+    nextAt: Date | null;
+  };
+  createdAt: Date;
+  updatedAt: Date;
+  version: number;
+}
+
+/** Immutable. */
+export interface TemplateVersion {
+  _id: string;
+  organizationId: string;
+  templateId: string;
+  number: number;
+  /** SHA-256 of the files. */
+  contentHash: string;
+  filesBlobId: string;
+  root: string;
+  /** What kustomize made of it. */
+  renderedBlobId: string;
+  objectCount: number;
+  variables: string[];
+  secrets: string[];
+  commit: { id: string; subject: string; author: string; committedAt: Date } | null;
+  createdBy: string;
+  createdAt: Date;
+}
+
+export interface GitCredential {
+  _id: string;
+  organizationId: string;
+  name: string;
+  kind: "basic" | "ssh";
+  /** JSON of the credential, sealed with the organisation's data key. */
+  sealed: Sealed;
+  createdAt: Date;
+}
+
+export interface Secret {
+  _id: string;
+  organizationId: string;
+  name: string;
+  sealed: Sealed;
+  /** Grows with each new value; part of what a device's content is computed from. */
+  version: number;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+/** Content by its hash, in pieces that fit a document. */
+export interface Blob {
+  /** `<organizationId>/<sha256>`. */
+  _id: string;
+  organizationId: string;
+  sizeBytes: number;
+  chunkCount: number;
+  createdAt: Date;
+}
+
+export interface BlobChunk {
+  /** `<blobId>/<index>`. */
+  _id: string;
+  data: Buffer;
+}
+
+/** Something that happened, for operators; an audit record where `actor` is a person or a token. */
+export interface Event {
+  _id: string;
+  organizationId: string;
+  deviceId: string | null;
+  /** `noun.verb`, such as `device.enrolled`. */
+  kind: string;
+  severity: "info" | "warning" | "error";
+  actor: {
+    kind: "user" | "api-token" | "device" | "platform" | "provisioning-token";
+    id: string;
+    name: string;
+  };
+  message: string;
+  details: Record<string, unknown>;
+  /** The network address it came from. */
+  address: string | null;
+  at: Date;
+}
+
+/** Who does singleton work, and until when. */
+export interface Lease {
+  _id: string;
+  holder: string;
+  expiresAt: Date;
+}
+
+/** Platform-wide values such as the check of the master key and the shared TLS ticket keys. */
+export interface PlatformValue {
+  _id: string;
+  value: string;
+  updatedAt: Date;
+}
+
+// Documents are validated where they enter (zod at the edges); mongoose casts and indexes. `minimize` off keeps
+// empty maps, `strict: throw` refuses a field nobody declared.
+const options = { versionKey: false, minimize: false, strict: "throw", id: false } as const;
+const mixed = { type: Schema.Types.Mixed, required: true } as const;
+const mixedOrNull = { type: Schema.Types.Mixed, default: null } as const;
+const id = { type: String, required: true } as const;
+const text = { type: String, required: true } as const;
+const anyText = { type: String, default: "" } as const;
+const textOrNull = { type: String, default: null } as const;
+const date = { type: Date, required: true } as const;
+const dateOrNull = { type: Date, default: null } as const;
+const number = { type: Number, required: true } as const;
+const numberOrNull = { type: Number, default: null } as const;
+const boolean = { type: Boolean, required: true } as const;
+const strings = { type: [String], required: true } as const;
+
+const organization = new Schema<Organization>(
+  { _id: id, name: text, status: text, dataKey: text, createdAt: date },
+  options,
+);
+organization.index({ name: 1 }, { unique: true });
+
+const user = new Schema<User>(
+  {
+    _id: id,
+    email: text,
+    username: text,
+    passwordHash: text,
+    isPlatformAdmin: boolean,
+    status: text,
+    memberships: { type: [new Schema({ organizationId: id, role: text }, { _id: false })], required: true },
+    createdAt: date,
+  },
+  options,
+);
+user.index({ email: 1 }, { unique: true });
+user.index({ username: 1 }, { unique: true });
+user.index({ "memberships.organizationId": 1 });
+
+const session = new Schema<Session>({ _id: id, userId: id, createdAt: date, expiresAt: date }, options);
+session.index({ expiresAt: 1 }, { expireAfterSeconds: 0 });
+session.index({ userId: 1 });
+
+const apiToken = new Schema<ApiToken>(
+  {
+    _id: id,
+    organizationId: id,
+    userId: id,
+    name: text,
+    hash: text,
+    scopes: strings,
+    expiresAt: dateOrNull,
+    lastUsedAt: dateOrNull,
+    createdAt: date,
+  },
+  options,
+);
+apiToken.index({ hash: 1 }, { unique: true });
+apiToken.index({ organizationId: 1, _id: -1 });
+
+const provisioningToken = new Schema<ProvisioningToken>(
+  {
+    _id: id,
+    organizationId: id,
+    name: text,
+    hash: text,
+    hint: text,
+    approval: text,
+    enabled: boolean,
+    maxDevices: numberOrNull,
+    usedCount: number,
+    expiresAt: dateOrNull,
+    labels: mixed,
+    templateIds: strings,
+    createdBy: text,
+    createdAt: date,
+    version: number,
+  },
+  options,
+);
+provisioningToken.index({ hash: 1 }, { unique: true });
+provisioningToken.index({ organizationId: 1, name: 1 }, { unique: true });
+provisioningToken.index({ organizationId: 1, _id: -1 });
+
+const device = new Schema<Device>(
+  {
+    _id: id,
+    organizationId: id,
+    name: text,
+    status: text,
+    labels: mixed,
+    variables: mixed,
+    facts: mixed,
+    tokenHash: text,
+    publicKeyHash: text,
+    provisioningTokenId: textOrNull,
+    assignments: {
+      type: [new Schema({ templateId: id, pinnedVersionId: textOrNull }, { _id: false })],
+      required: true,
+    },
+    overlay: mixedOrNull,
+    composition: mixedOrNull,
+    pinnedRevision: numberOrNull,
+    deadlineMs: number,
+    desired: mixed,
+    observed: mixed,
+    presence: mixed,
+    certificate: mixedOrNull,
+    approvedAt: dateOrNull,
+    createdAt: date,
+    version: number,
+  },
+  options,
+);
+device.index({ organizationId: 1, name: 1 }, { unique: true });
+device.index({ organizationId: 1, status: 1, _id: -1 });
+device.index({ organizationId: 1, "assignments.templateId": 1 });
+device.index({ "presence.connectorId": 1 }, { partialFilterExpression: { "presence.online": true } });
+
+const deviceRevision = new Schema<DeviceRevision>(
+  {
+    _id: id,
+    organizationId: id,
+    deviceId: id,
+    revision: number,
+    digest: text,
+    inputsHash: text,
+    inputs: mixed,
+    objectCount: number,
+    sizeBytes: number,
+    state: text,
+    message: textOrNull,
+    reason: text,
+    createdAt: date,
+    finishedAt: dateOrNull,
+  },
+  options,
+);
+deviceRevision.index({ deviceId: 1, revision: -1 }, { unique: true });
+
+const deviceObjects = new Schema<DeviceObjects>(
+  {
+    _id: id,
+    organizationId: id,
+    deviceId: id,
+    revision: number,
+    page: number,
+    pages: number,
+    objects: mixed,
+  },
+  options,
+);
+deviceObjects.index({ deviceId: 1, page: 1 });
+
+const certificate = new Schema<Certificate>(
+  {
+    _id: id,
+    organizationId: id,
+    deviceId: id,
+    issuerId: id,
+    notBefore: date,
+    notAfter: date,
+    revokedAt: dateOrNull,
+    reason: textOrNull,
+  },
+  options,
+);
+certificate.index({ deviceId: 1, notAfter: -1 });
+certificate.index({ issuerId: 1, revokedAt: 1 });
+
+const authority = new Schema<Authority>(
+  {
+    _id: id,
+    organizationId: textOrNull,
+    kind: text,
+    status: text,
+    certificatePem: text,
+    sealedKey: text,
+    notAfter: date,
+    crlNumber: number,
+    rotationRequestedAt: dateOrNull,
+    createdAt: date,
+  },
+  options,
+);
+authority.index({ organizationId: 1, kind: 1, status: 1 });
+
+const template = new Schema<Template>(
+  {
+    _id: id,
+    organizationId: id,
+    name: text,
+    description: anyText,
+    source: mixed,
+    root: text,
+    currentVersionId: textOrNull,
+    versionCount: number,
+    sync: mixed,
+    createdAt: date,
+    updatedAt: date,
+    version: number,
+  },
+  options,
+);
+template.index({ organizationId: 1, name: 1 }, { unique: true });
+template.index({ organizationId: 1, _id: -1 });
+template.index({ "sync.nextAt": 1 });
+
+const templateVersion = new Schema<TemplateVersion>(
+  {
+    _id: id,
+    organizationId: id,
+    templateId: id,
+    number: number,
+    contentHash: text,
+    filesBlobId: text,
+    root: text,
+    renderedBlobId: text,
+    objectCount: number,
+    variables: strings,
+    secrets: strings,
+    commit: mixedOrNull,
+    createdBy: text,
+    createdAt: date,
+  },
+  options,
+);
+templateVersion.index({ templateId: 1, number: -1 }, { unique: true });
+
+const gitCredential = new Schema<GitCredential>(
+  { _id: id, organizationId: id, name: text, kind: text, sealed: text, createdAt: date },
+  options,
+);
+gitCredential.index({ organizationId: 1, name: 1 }, { unique: true });
+
+const secret = new Schema<Secret>(
+  {
+    _id: id,
+    organizationId: id,
+    name: text,
+    sealed: text,
+    version: number,
+    createdAt: date,
+    updatedAt: date,
+  },
+  options,
+);
+secret.index({ organizationId: 1, name: 1 }, { unique: true });
+
+const blob = new Schema<Blob>(
+  { _id: id, organizationId: id, sizeBytes: number, chunkCount: number, createdAt: date },
+  options,
+);
+const blobChunk = new Schema<BlobChunk>({ _id: id, data: { type: Buffer, required: true } }, options);
+
+const event = new Schema<Event>(
+  {
+    _id: id,
+    organizationId: id,
+    deviceId: textOrNull,
+    kind: text,
+    severity: text,
+    actor: mixed,
+    message: text,
+    details: mixed,
+    address: textOrNull,
+    at: date,
+  },
+  options,
+);
+event.index({ organizationId: 1, _id: -1 });
+event.index({ deviceId: 1, _id: -1 });
+/** A year. */
+event.index({ at: 1 }, { expireAfterSeconds: 31_536_000 });
+
+const lease = new Schema<Lease>({ _id: id, holder: text, expiresAt: date }, options);
+const platformValue = new Schema<PlatformValue>({ _id: id, value: text, updatedAt: date }, options);
+
+/** Binds the models to one connection; nothing is registered globally. */
+export function createModels(connection: Connection) {
+  return {
+    organizations: connection.model("Organization", organization, "organizations"),
+    users: connection.model("User", user, "users"),
+    sessions: connection.model("Session", session, "sessions"),
+    apiTokens: connection.model("ApiToken", apiToken, "apiTokens"),
+    provisioningTokens: connection.model("ProvisioningToken", provisioningToken, "provisioningTokens"),
+    devices: connection.model("Device", device, "devices"),
+    deviceRevisions: connection.model("DeviceRevision", deviceRevision, "deviceRevisions"),
+    deviceObjects: connection.model("DeviceObjects", deviceObjects, "deviceObjects"),
+    certificates: connection.model("Certificate", certificate, "certificates"),
+    authorities: connection.model("Authority", authority, "authorities"),
+    templates: connection.model("Template", template, "templates"),
+    templateVersions: connection.model("TemplateVersion", templateVersion, "templateVersions"),
+    gitCredentials: connection.model("GitCredential", gitCredential, "gitCredentials"),
+    secrets: connection.model("Secret", secret, "secrets"),
+    blobs: connection.model("Blob", blob, "blobs"),
+    blobChunks: connection.model("BlobChunk", blobChunk, "blobChunks"),
+    events: connection.model("Event", event, "events"),
+    leases: connection.model("Lease", lease, "leases"),
+    platformValues: connection.model("PlatformValue", platformValue, "platformValues"),
+  };
+}
+export type Models = ReturnType<typeof createModels>;

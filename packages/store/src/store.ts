@@ -1,0 +1,54 @@
+import { createConnection } from "mongoose";
+import { createModels } from "./models.ts";
+import { createAccountRepository } from "./repositories/accounts.repository.ts";
+import { createAuthorityRepository } from "./repositories/authorities.repository.ts";
+import { createBlobRepository } from "./repositories/blobs.repository.ts";
+import { createCertificateRepository } from "./repositories/certificates.repository.ts";
+import { createDeviceEnrollmentRepository } from "./repositories/device-enrollment.repository.ts";
+import { createDeviceRevisionRepository } from "./repositories/device-revisions.repository.ts";
+import { createDeviceSessionRepository } from "./repositories/device-sessions.repository.ts";
+import { createDeviceRepository } from "./repositories/devices.repository.ts";
+import { createEventRepository } from "./repositories/events.repository.ts";
+import { createLeaseRepository } from "./repositories/leases.repository.ts";
+import { createOrganizationRepository } from "./repositories/organizations.repository.ts";
+import { createPlatformValueRepository } from "./repositories/platform-values.repository.ts";
+import { createProvisioningTokenRepository } from "./repositories/provisioning-tokens.repository.ts";
+import { createSecretRepository } from "./repositories/secrets.repository.ts";
+import { createTemplateRepository } from "./repositories/templates.repository.ts";
+
+/** Connects to a MongoDB (or the embedded one), builds the indexes, and offers the repositories. */
+export async function createStore(options: { uri: string; maxPoolSize?: number }) {
+  const connection = await createConnection(options.uri, {
+    autoIndex: false,
+    autoCreate: false,
+    maxPoolSize: options.maxPoolSize ?? 20,
+    serverSelectionTimeoutMS: 10_000,
+  }).asPromise();
+  const models = createModels(connection);
+  for (const model of Object.values(models)) await model.createIndexes();
+  return {
+    accounts: createAccountRepository(models),
+    authorities: createAuthorityRepository(models),
+    blobs: createBlobRepository(models),
+    certificates: createCertificateRepository(models),
+    deviceEnrollment: createDeviceEnrollmentRepository(models),
+    deviceRevisions: createDeviceRevisionRepository(models),
+    deviceSessions: createDeviceSessionRepository(models),
+    devices: createDeviceRepository(models),
+    events: createEventRepository(models),
+    leases: createLeaseRepository(models),
+    organizations: createOrganizationRepository(models),
+    platformValues: createPlatformValueRepository(models),
+    provisioningTokens: createProvisioningTokenRepository(models),
+    secrets: createSecretRepository(models),
+    templates: createTemplateRepository(models),
+    /** Rejects when the database doesn't answer. */
+    async ping(): Promise<void> {
+      await connection.db?.command({ ping: 1 });
+    },
+    async close(): Promise<void> {
+      await connection.close();
+    },
+  };
+}
+export type Store = Awaited<ReturnType<typeof createStore>>;
