@@ -231,3 +231,19 @@ export const sessionErrors = [
   "draining",
 ] as const;
 export type SessionErrorCode = (typeof sessionErrors)[number];
+
+/** Codes that answer a call; `docs/protocol.md` says what the agent does on each. */
+export const callErrors = [
+  "unknown_event",
+  "invalid_payload",
+  "hello_required",
+  "hello_repeated",
+  "version_unsupported",
+  "rate_limited",
+  "busy",
+  "bundle_gone",
+  "revision_unknown",
+  "digest_mismatch",
+  "internal_error",
+] as const;
+export type CallErrorCode = (typeof callErrors)[number];

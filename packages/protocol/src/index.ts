@@ -13,6 +13,7 @@ export {
 } from "./enrollment.ts";
 export {
   ackEnvelope,
+  callErrors,
   connectAuth,
   connectRefusal,
   desiredState,
@@ -25,6 +26,7 @@ export {
   revisionStates,
   sessionErrors,
   type Ack,
+  type CallErrorCode,
   type ConnectAuth,
   type ConnectRefusal,
   type DesiredState,

@@ -51,7 +51,7 @@ export class Encoder {
 }
 
 function malformed(reason: string): Packet {
-  return { type: PacketType.EVENT, nsp: "/", data: [malformedEvent, reason] } as Packet;
+  return { type: PacketType.EVENT, nsp: "/", data: [malformedEvent, reason] };
 }
 
 function decodeBytes(frame: Uint8Array): Packet {
@@ -59,11 +59,11 @@ function decodeBytes(frame: Uint8Array): Packet {
   if (kind === undefined || kind === 0 || kind > binaryAckKind)
     return malformed("a binary frame of no known kind");
   if (kind !== binaryAckKind)
-    return { type: PacketType.EVENT, nsp: "/", data: [streamFrameEvent, frame] } as Packet;
+    return { type: PacketType.EVENT, nsp: "/", data: [streamFrameEvent, frame] };
   if (frame.byteLength < binaryAckHeaderBytes) return malformed("a binary answer cut short");
   const bytes = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength);
   const data = [{ ok: true, data: bytes.subarray(binaryAckHeaderBytes) }];
-  return { type: PacketType.ACK, nsp: "/", id: bytes.readUInt32BE(1), data } as Packet;
+  return { type: PacketType.ACK, nsp: "/", id: bytes.readUInt32BE(1), data };
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

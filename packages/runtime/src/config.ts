@@ -39,8 +39,7 @@ function setting<T>(
   options: SettingOptions<T> & { parse: (text: string) => T; isSecret?: boolean },
 ): Setting<T> {
   const { fallback } = options;
-  const shown =
-    fallback === undefined ? "" : Array.isArray(fallback) ? fallback.join(",") : String(fallback as string);
+  const shown = fallback === undefined ? "" : Array.isArray(fallback) ? fallback.join(",") : String(fallback);
   return {
     env: options.env,
     about: options.about,

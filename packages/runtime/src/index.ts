@@ -39,3 +39,30 @@ export {
 export { createHttpServer, type HttpServer } from "./http/server.ts";
 export { fieldFaults, invalidInput, validate, type FieldFault } from "./http/validate.ts";
 export type { CertificateRenewer, TlsMaterial, TlsSource } from "./ports.ts";
+export {
+  createSealer,
+  createVault,
+  decrypt,
+  encrypt,
+  parseMasterKey,
+  parseMasterKeys,
+  type DataKey,
+  type MasterKey,
+  type Sealer,
+  type Vault,
+} from "./vault.ts";
+export {
+  certificateFingerprint,
+  formatFingerprint,
+  isPinned,
+  parseFingerprint,
+} from "./certificate-fingerprint.ts";
+export {
+  createDeviceVerifier,
+  verifyDeviceChain,
+  type DeviceCertificateErrorCode,
+  type DeviceIdentity,
+  type DeviceVerifier,
+  type DeviceVerifierOptions,
+  type VerifyDeviceOptions,
+} from "./device-certificate.ts";

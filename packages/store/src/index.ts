@@ -2,3 +2,38 @@ export type * from "./models.ts";
 export { isDuplicateKey } from "./repositories/leases.repository.ts";
 export type { EventQuery, NewEvent } from "./repositories/events.repository.ts";
 export { createStore, type Store } from "./store.ts";
+export type { RevisionAdvance } from "./repositories/device-revisions.repository.ts";
+export type {
+  DeviceChange,
+  DeviceFilter,
+  DevicePage,
+  DeviceSummary,
+  LabelCondition,
+} from "./repositories/devices.repository.ts";
+export type { TemplateChange } from "./repositories/templates.repository.ts";
+export { authorityNumber } from "./repositories/authorities.repository.ts";
+export type {
+  DeviceName,
+  InsertOutcome,
+  IssuedToDevice,
+} from "./repositories/device-enrollment.repository.ts";
+export type {
+  NewProvisioningToken,
+  OpenClaim,
+  ProvisioningTokenChanges,
+  TokenClaim,
+} from "./repositories/provisioning-tokens.repository.ts";
+export type { TemplateHead } from "./repositories/content.repository.ts";
+export type {
+  FactsWrite,
+  HeldDevice,
+  ObjectsWrite,
+  ObservedWrite,
+  PublicAuthority,
+  RevisionState as StoredRevisionState,
+  RevisionWrite,
+  SessionOpening,
+  SessionRef,
+  SessionRestore,
+  Standing,
+} from "./repositories/device-sessions.repository.ts";

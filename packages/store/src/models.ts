@@ -1,5 +1,5 @@
 import { Schema, type Connection } from "mongoose";
-import type { Facts, ObjectStatus, RevisionState, StatusReport } from "@rciots/protocol";
+import type { DesiredState, Facts, ObjectStatus, RevisionState, StatusReport } from "@rciots/protocol";
 
 /*
  * The documents of the product. All identifiers are `newId` strings, all times are Dates, every document that
@@ -102,6 +102,8 @@ export interface Desired {
   digest: string | null;
   /** Hash of everything the digest was computed from; unchanged inputs need no new rendering. */
   inputsHash: string | null;
+  /** As the device is told it. */
+  wire: DesiredState;
   /** Why the device's content can't be computed now, such as a variable without a value. */
   error: string | null;
   updatedAt: Date | null;
@@ -148,6 +150,11 @@ export interface Device {
   presence: Presence;
   certificate: { serial: string; issuerId: string; notAfter: Date } | null;
   approvedAt: Date | null;
+  /**
+   * The operator's wish at decommissioning; the device is told of it when it is, or next comes, online.
+   * Absent or null for every other device.
+   */
+  decommission?: { wipeWorkloads: boolean; requestedAt: Date } | null;
   createdAt: Date;
   /** Grows with each change an operator makes: the ETag. */
   version: number;
@@ -173,7 +180,8 @@ export interface DeviceRevision {
   sizeBytes: number;
   state: RevisionState;
   message: string | null;
-  reason: "assigned" | "template" | "overlay" | "variables" | "rollback";
+  /** `rollback`: an operator went back to an older revision; `change`: anything else. */
+  reason: "change" | "rollback";
   createdAt: Date;
   finishedAt: Date | null;
 }
@@ -234,7 +242,7 @@ export interface Template {
   name: string;
   description: string;
   source: TemplateSource;
-  /** Folder of the kustomization within the files; `.` for the top. */
+  /** Folder of the kustomization within the files; empty for the top. */
   root: string;
   currentVersionId: string | null;
   versionCount: number;
@@ -451,12 +459,14 @@ const device = new Schema<Device>(
     presence: mixed,
     certificate: mixedOrNull,
     approvedAt: dateOrNull,
+    decommission: mixedOrNull,
     createdAt: date,
     version: number,
   },
   options,
 );
 device.index({ organizationId: 1, name: 1 }, { unique: true });
+device.index({ organizationId: 1, _id: -1 });
 device.index({ organizationId: 1, status: 1, _id: -1 });
 device.index({ organizationId: 1, "assignments.templateId": 1 });
 device.index({ "presence.connectorId": 1 }, { partialFilterExpression: { "presence.online": true } });

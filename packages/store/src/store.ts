@@ -4,6 +4,7 @@ import { createAccountRepository } from "./repositories/accounts.repository.ts";
 import { createAuthorityRepository } from "./repositories/authorities.repository.ts";
 import { createBlobRepository } from "./repositories/blobs.repository.ts";
 import { createCertificateRepository } from "./repositories/certificates.repository.ts";
+import { createContentRepository } from "./repositories/content.repository.ts";
 import { createDeviceEnrollmentRepository } from "./repositories/device-enrollment.repository.ts";
 import { createDeviceRevisionRepository } from "./repositories/device-revisions.repository.ts";
 import { createDeviceSessionRepository } from "./repositories/device-sessions.repository.ts";
@@ -31,6 +32,7 @@ export async function createStore(options: { uri: string; maxPoolSize?: number }
     authorities: createAuthorityRepository(models),
     blobs: createBlobRepository(models),
     certificates: createCertificateRepository(models),
+    content: createContentRepository(models),
     deviceEnrollment: createDeviceEnrollmentRepository(models),
     deviceRevisions: createDeviceRevisionRepository(models),
     deviceSessions: createDeviceSessionRepository(models),

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import type { z } from "zod";
 import { badRequest, type AppError } from "../app-error.ts";
 
 export interface FieldFault {

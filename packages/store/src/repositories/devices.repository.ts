@@ -1,6 +1,183 @@
-import type { Models } from "../models.ts";
+import type { Device, DeviceObjects, DeviceStatus, Models } from "../models.ts";
 
-/** Devices as operators see and change them. */
-export function createDeviceRepository(_models: Models) {
-  return {};
+/** A condition on one label, as of a Kubernetes label selector. */
+export type LabelCondition =
+  | { key: string; operator: "in" | "notIn"; values: string[] }
+  | { key: string; operator: "exists" | "absent" };
+
+export interface DeviceFilter {
+  statuses?: DeviceStatus[];
+  online?: boolean;
+  /** All must hold. Keys are checked by the caller: they become part of a field's path. */
+  labels?: LabelCondition[];
+  /** A regular expression that the caller has escaped. */
+  nameMatches?: string;
+  states?: string[];
+  templateId?: string;
+}
+
+/** One page; `after` is the sort field's value in the last device of the page before. */
+export interface DevicePage {
+  sort: "newest" | "name";
+  after?: string;
+  limit: number;
+}
+
+/** What an operator may change of a device. */
+export type DeviceChange = Partial<
+  Pick<
+    Device,
+    | "name"
+    | "status"
+    | "labels"
+    | "variables"
+    | "assignments"
+    | "overlay"
+    | "composition"
+    | "pinnedRevision"
+    | "deadlineMs"
+    | "approvedAt"
+    | "decommission"
+  >
+>;
+
+export interface DeviceSummary {
+  total: number;
+  online: number;
+  byStatus: Record<string, number>;
+  /** Observed state of active devices; `none` for those that never reported. */
+  byState: Record<string, number>;
+}
+
+function labelFilter(condition: LabelCondition): Record<string, unknown> {
+  const path = `labels.${condition.key}`;
+  switch (condition.operator) {
+    case "in":
+      return { [path]: { $in: condition.values } };
+    case "notIn":
+      return { [path]: { $nin: condition.values } };
+    case "exists":
+      return { [path]: { $exists: true } };
+    case "absent":
+      return { [path]: { $exists: false } };
+  }
+}
+
+function toFilter(organizationId: string, filter: DeviceFilter): Record<string, unknown> {
+  const { statuses, online, labels = [], nameMatches, states, templateId } = filter;
+  return {
+    organizationId,
+    ...(statuses === undefined ? {} : { status: { $in: statuses } }),
+    ...(online === undefined ? {} : { "presence.online": online }),
+    ...(nameMatches === undefined ? {} : { name: { $regex: nameMatches } }),
+    ...(states === undefined ? {} : { "observed.state": { $in: states } }),
+    ...(templateId === undefined ? {} : { "assignments.templateId": templateId }),
+    ...(labels.length === 0 ? {} : { $and: labels.map(labelFilter) }),
+  };
+}
+
+/** Devices as operators see and change them. Every query is within one organisation. */
+export function createDeviceRepository({ devices, deviceObjects, deviceRevisions }: Models) {
+  return {
+    async find(organizationId: string, deviceId: string): Promise<Device | null> {
+      return devices.findOne({ _id: deviceId, organizationId }).lean<Device>();
+    },
+
+    async list(organizationId: string, filter: DeviceFilter, page: DevicePage): Promise<Device[]> {
+      const conditions = toFilter(organizationId, filter);
+      const and = (conditions["$and"] as Record<string, unknown>[] | undefined) ?? [];
+      const isByName = page.sort === "name";
+      const from = isByName ? { name: { $gt: page.after } } : { _id: { $lt: page.after } };
+      const where = page.after === undefined ? conditions : { ...conditions, $and: [...and, from] };
+      return devices
+        .find(where)
+        .sort(isByName ? { name: 1 } : { _id: -1 })
+        .limit(page.limit)
+        .lean<Device[]>();
+    },
+
+    /** Null where it is gone or no longer has version `ifVersion`. A duplicate key: the name is taken. */
+    async update(
+      organizationId: string,
+      deviceId: string,
+      ifVersion: number,
+      change: DeviceChange,
+    ): Promise<Device | null> {
+      return devices
+        .findOneAndUpdate(
+          { _id: deviceId, organizationId, version: ifVersion },
+          { $set: change, $inc: { version: 1 } },
+          { returnDocument: "after" },
+        )
+        .lean<Device>();
+    },
+
+    /** Only a device in one of these statuses; with its reported objects and its history. */
+    async delete(organizationId: string, deviceId: string, statuses: DeviceStatus[]): Promise<boolean> {
+      const { deletedCount } = await devices.deleteOne({
+        _id: deviceId,
+        organizationId,
+        status: { $in: statuses },
+      });
+      if (deletedCount === 0) return false;
+      await deviceObjects.deleteMany({ deviceId, organizationId });
+      await deviceRevisions.deleteMany({ deviceId, organizationId });
+      return true;
+    },
+
+    async countByTemplate(organizationId: string, templateId: string): Promise<number> {
+      return devices.countDocuments({ organizationId, "assignments.templateId": templateId });
+    },
+
+    /** Identifiers of the devices that follow a template's current version, in pages, read through one cursor. */
+    async *followersOf(
+      organizationId: string,
+      templateId: string,
+      pageSize = 500,
+    ): AsyncGenerator<string[], void, void> {
+      const follows = { $elemMatch: { templateId, pinnedVersionId: null } };
+      const cursor = devices
+        .find({ organizationId, assignments: follows }, { _id: 1 })
+        .lean<{ _id: string }>()
+        .cursor({ batchSize: pageSize });
+      let page: string[] = [];
+      for await (const { _id } of cursor) {
+        page.push(_id);
+        if (page.length < pageSize) continue;
+        yield page;
+        page = [];
+      }
+      if (page.length > 0) yield page;
+    },
+
+    /** One page of the objects a device last reported. */
+    async findObjects(organizationId: string, deviceId: string, page: number): Promise<DeviceObjects | null> {
+      return deviceObjects.findOne({ _id: `${deviceId}:${page}`, organizationId }).lean<DeviceObjects>();
+    },
+
+    async summarize(organizationId: string): Promise<DeviceSummary> {
+      const groups = await devices.aggregate<{
+        _id: { status: string; online: boolean; state: string | null };
+        count: number;
+      }>([
+        { $match: { organizationId } },
+        {
+          $group: {
+            _id: { status: "$status", online: "$presence.online", state: "$observed.state" },
+            count: { $sum: 1 },
+          },
+        },
+      ]);
+      const summary: DeviceSummary = { total: 0, online: 0, byStatus: {}, byState: {} };
+      for (const { _id, count } of groups) {
+        summary.total += count;
+        if (_id.online) summary.online += count;
+        summary.byStatus[_id.status] = (summary.byStatus[_id.status] ?? 0) + count;
+        if (_id.status !== "active") continue;
+        const state = _id.state ?? "none";
+        summary.byState[state] = (summary.byState[state] ?? 0) + count;
+      }
+      return summary;
+    },
+  };
 }

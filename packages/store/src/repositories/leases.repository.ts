@@ -36,5 +36,13 @@ export function createLeaseRepository({ leases }: Models) {
         .lean<{ _id: string }[]>();
       return found.map((lease) => lease._id);
     },
+
+    /** Names of leases with this prefix whose holders let them lapse. */
+    async expired(prefix: string, now = new Date()): Promise<string[]> {
+      const found = await leases
+        .find({ _id: { $gte: prefix, $lt: `${prefix}\uffff` }, expiresAt: { $lte: now } })
+        .lean<{ _id: string }[]>();
+      return found.map((lease) => lease._id);
+    },
   };
 }

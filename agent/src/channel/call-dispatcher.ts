@@ -1,0 +1,98 @@
+import {
+  isPlatformEvent,
+  malformedEvent,
+  platformCalls,
+  streamFrameEvent,
+  type Ack,
+  type PlatformEvent,
+  type PlatformRequest,
+  type PlatformResponse,
+} from "@rciots/protocol";
+import { AppError, errorMessage, invalidInput, isAppError, type Logger } from "@rciots/runtime";
+import { createAllowance } from "./allowance.ts";
+import type { SessionEnd } from "./session-fault.ts";
+
+/** What the agent does on each call of the platform; a rejection becomes the answer. */
+export type PlatformHandlers = {
+  [Event in PlatformEvent as Event extends "session:close" ? never : Event]: (
+    payload: PlatformRequest<Event>,
+  ) => Promise<PlatformResponse<Event>> | PlatformResponse<Event>;
+};
+
+export interface CallDispatcherOptions {
+  handlers: PlatformHandlers;
+  onFrame?: ((frame: Uint8Array) => void) | undefined;
+  logger: Logger;
+  /** The peer breaks the contract, or asks for more than any honest one would. */
+  onAbuse: (reason: string) => void;
+  /** `session:close` arrived and was answered. */
+  onClose: (end: SessionEnd) => void;
+}
+
+/** Checks, answers and counts what the platform sends. Nothing that arrives makes it throw. */
+export function createCallDispatcher(options: CallDispatcherOptions): {
+  dispatch(event: string, args: unknown[]): void;
+} {
+  const { handlers, onFrame, logger, onAbuse, onClose } = options;
+  const invalid = createAllowance({ burst: 20, perSecond: 0.2 });
+  const valid = createAllowance({ burst: 500, perSecond: 100 });
+
+  function countInvalid(reason: string): void {
+    logger.warn({ reason }, "the platform sent a message that is not valid");
+    if (!invalid.take()) onAbuse("too many messages that are not valid");
+  }
+
+  async function run(event: PlatformEvent, payload: unknown): Promise<unknown> {
+    const parsed = platformCalls[event].request.safeParse(payload);
+    if (!parsed.success) throw invalidInput(parsed.error, "message");
+    if (event === "session:close") return closeAfterAnswer(parsed.data as PlatformRequest<"session:close">);
+    // The payload was parsed by the schema of this very event.
+    const handler = handlers[event] as (payload: unknown) => unknown;
+    return handler(parsed.data);
+  }
+
+  function closeAfterAnswer({ code, message, retryAfterMs }: PlatformRequest<"session:close">): object {
+    setImmediate(() => onClose({ code, message, retryAfterMs }));
+    return {};
+  }
+
+  async function answer(event: string, payload: unknown, acknowledge: (ack: Ack) => void): Promise<void> {
+    try {
+      if (!isPlatformEvent(event)) throw unknownEvent(event);
+      if (!valid.take()) return onAbuse("more calls than any honest platform makes");
+      acknowledge({ ok: true, data: await run(event, payload) });
+    } catch (error) {
+      const isTheirs = isAppError(error) && ["unknown_event", "invalid_input"].includes(error.code);
+      if (isTheirs) countInvalid(error.message);
+      else logger.warn({ event, error: errorMessage(error) }, "a call of the platform failed");
+      acknowledge({ ok: false, error: publicError(error) });
+    }
+  }
+
+  return {
+    dispatch(event, args) {
+      if (event === streamFrameEvent) {
+        if (onFrame === undefined) countInvalid("a stream frame, and no stream is open");
+        else onFrame(args[0] as Uint8Array);
+        return;
+      }
+      if (event === malformedEvent) return countInvalid(String(args[0]));
+      const last = args.at(-1);
+      const acknowledge = typeof last === "function" ? (last as (ack: Ack) => void) : () => undefined;
+      void answer(event, args[0], acknowledge);
+    },
+  };
+}
+
+function unknownEvent(event: string): AppError {
+  return new AppError({
+    code: "unknown_event",
+    status: 404,
+    message: `This agent knows no event ${event.slice(0, 64)}.`,
+  });
+}
+
+function publicError(error: unknown): { code: string; message: string } {
+  if (isAppError(error)) return { code: error.code, message: error.message };
+  return { code: "internal_error", message: "Something went wrong on the device." };
+}

@@ -1,0 +1,91 @@
+import { AppError } from "@rciots/runtime";
+
+export interface KubeErrorOptions {
+  /** HTTP status of the API server's answer; 503 where there was none. */
+  readonly status: number;
+  /** The server's machine-readable reason ("Invalid", "Conflict", ...) or one of ours. */
+  readonly reason: string;
+  /** The server's own words. */
+  readonly message: string;
+  readonly retryAfterMs?: number | undefined;
+  /** The Status names an object (or a missing resource type does not). */
+  readonly namesObject?: boolean;
+  readonly cause?: unknown;
+}
+
+/** What the API server refused, in its own words, or why it could not be asked. */
+export class KubeError extends AppError {
+  readonly reason: string;
+  readonly retryAfterMs: number | undefined;
+  readonly namesObject: boolean;
+
+  constructor(options: KubeErrorOptions) {
+    const { status, reason, message, cause } = options;
+    const code = `kube_${reason.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toLowerCase()}`;
+    super({ code, status, message, cause });
+    this.name = "KubeError";
+    this.reason = reason;
+    this.retryAfterMs = options.retryAfterMs;
+    this.namesObject = options.namesObject ?? false;
+  }
+}
+
+export const isKubeError = (error: unknown): error is KubeError => error instanceof KubeError;
+
+/** No answer at all: refused, reset, timed out, or TLS failed. Nothing is known about any object. */
+export const isUnreachable = (error: unknown): boolean =>
+  isKubeError(error) && error.reason === "Unreachable";
+
+export const isConflict = (error: unknown): boolean => isKubeError(error) && error.status === 409;
+
+export const isExpired = (error: unknown): boolean => isKubeError(error) && error.status === 410;
+
+/** Not allowed, or not a thing this server can do for this resource (list, watch). */
+export const isUnsupported = (error: unknown): boolean =>
+  isKubeError(error) && (error.status === 403 || error.status === 404 || error.status === 405);
+
+/**
+ * The server understood the object and refuses it as it is. Sending the same bytes again can only help if
+ * something else changes (a schema, a policy).
+ */
+export const isPermanent = (error: unknown): boolean =>
+  isKubeError(error) && [400, 413, 415, 422].includes(error.status);
+
+export function unreachable(cause: unknown): KubeError {
+  const detail =
+    cause instanceof Error ? cause.message || (cause as NodeJS.ErrnoException).code : String(cause);
+  const message = `the API server can't be reached: ${detail ?? "unknown error"}`;
+  return new KubeError({ status: 503, reason: "Unreachable", message, cause });
+}
+
+interface StatusBody {
+  kind?: unknown;
+  reason?: unknown;
+  message?: unknown;
+  details?: { name?: unknown; retryAfterSeconds?: unknown };
+}
+
+/** From a refusal: a `Status` object where there is one, else the text as it came, cut short. */
+export function kubeErrorOf(status: number, body: Buffer, retryAfterHeader: string | undefined): KubeError {
+  const parsed = parseStatus(body);
+  const seconds = Number(retryAfterHeader ?? parsed?.details?.retryAfterSeconds ?? NaN);
+  const text = body.subarray(0, 2_048).toString("utf8").trim();
+  return new KubeError({
+    status,
+    reason: typeof parsed?.reason === "string" && parsed.reason ? parsed.reason : `Http${status}`,
+    message:
+      typeof parsed?.message === "string" && parsed.message ? parsed.message : text || `HTTP ${status}`,
+    retryAfterMs: Number.isFinite(seconds) && seconds >= 0 ? seconds * 1_000 : undefined,
+    namesObject: typeof parsed?.details?.name === "string" && parsed.details.name !== "",
+  });
+}
+
+function parseStatus(body: Buffer): StatusBody | undefined {
+  try {
+    const parsed: unknown = JSON.parse(body.toString("utf8"));
+    if (typeof parsed !== "object" || parsed === null) return undefined;
+    return (parsed as StatusBody).kind === "Status" ? (parsed) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,311 @@
+import { describeRef, type Cluster, type KubeObject, type ObjectRef } from "../kube/cluster.ts";
+import type { Logger } from "@rciots/runtime";
+import { createApplier, type ApplySignals } from "./applier.ts";
+import { isNamespace } from "./apply-order.ts";
+import { type ApplySet, partOfLabel } from "./apply-set.ts";
+import { forEachBounded } from "./bounded.ts";
+import { createDriftWatch, type KindId, type Observation, type WatchMode } from "./drift-watch.ts";
+import { healthOf } from "./health.ts";
+import type { InventoryEntry } from "./inventory.ts";
+import { type DocumentFault, prepareRevision } from "./manifest.ts";
+import { createPruner, type PruneResult } from "./pruner.ts";
+import type { RevisionRecord } from "./revision.ts";
+import { applyDueAtMs, carryOver, type LiveMark, markOf, type TrackedObject } from "./tracked-object.ts";
+import { type Summary, summarize } from "./verdict.ts";
+
+export interface EnforcementOptions {
+  readonly cluster: Cluster;
+  readonly applySet: ApplySet;
+  readonly loadDocuments: (digest: string) => Promise<readonly KubeObject[] | undefined>;
+  readonly ownNamespace: string;
+  readonly defaultNamespace: string;
+  readonly concurrency: number;
+  readonly driftIntervalMs: number;
+  readonly healthIntervalMs: number;
+  readonly nowMs: () => number;
+  readonly logger: Logger;
+  /** Details changed. */
+  readonly onProgress: () => void;
+  /** There is something to do before the next step is due. */
+  readonly onWork: () => void;
+}
+
+/** Brings one revision's objects into the cluster and keeps them there. Steps must not overlap. */
+export interface Enforcement {
+  /** From the next step on, this revision. Undefined: nothing is enforced and nothing pruned. */
+  retarget(revision: RevisionRecord | undefined): void;
+  /** Does what is due. Rejects when the API server can't be reached; the next step goes on from there. */
+  step(signals: ApplySignals): Promise<void>;
+  /** When the next step is due, on the clock of `nowMs`. */
+  nextDueAtMs(): number;
+  summary(): Summary;
+  readonly objects: readonly TrackedObject[];
+  readonly faults: readonly DocumentFault[];
+  readonly pruned: ReadonlyMap<string, PruneResult>;
+  watchModes(): Readonly<Record<string, WatchMode>>;
+  stop(): Promise<void>;
+}
+
+/** The objects of a revision that should run are not on disk (any more). */
+export class DocumentsMissingError extends Error {
+  readonly digest: string;
+  constructor(digest: string) {
+    super(`the objects of revision content ${digest} are missing from the state folder`);
+    this.digest = digest;
+  }
+}
+
+const blank: Summary = {
+  counts: {},
+  tried: false,
+  healthy: false,
+  allApplied: false,
+  hopeless: false,
+  trouble: undefined,
+};
+
+export function createEnforcement(options: EnforcementOptions): Enforcement {
+  const { cluster, applySet, nowMs, logger, concurrency, driftIntervalMs } = options;
+  let target: RevisionRecord | undefined;
+  let prepared = false;
+  let inventoryLoaded = false;
+  let tracked = new Map<string, TrackedObject>();
+  let faults: readonly DocumentFault[] = [];
+  let pruned: ReadonlyMap<string, PruneResult> = new Map();
+  let pruneDueAtMs = Infinity;
+  let prunePauseMs = 0;
+  let healthDueAtMs = Infinity;
+
+  const applier = createApplier({
+    cluster,
+    concurrency,
+    crdTimeoutMs: 20_000,
+    maxRetryPauseMs: driftIntervalMs,
+    nowMs,
+    logger,
+    onProgress: options.onProgress,
+  });
+  const pruner = createPruner({ cluster, applySet, ownNamespace: options.ownNamespace, concurrency, logger });
+  const drift = createDriftWatch({
+    cluster,
+    labelSelector: `${partOfLabel}=${applySet.id}`,
+    pollIntervalMs: driftIntervalMs,
+    logger,
+    onObject: (key, observation) => observe(key, observation),
+    onListed: (kind, keys) => {
+      for (const [key, object] of tracked) if (isOfKind(object, kind) && !keys.has(key)) observe(key, undefined);
+    },
+    onBlind: (kind) => {
+      for (const object of tracked.values()) if (isOfKind(object, kind)) object.dirty = true;
+      options.onWork();
+    },
+  });
+
+  const observe = (key: string, observation: Observation | undefined): void => {
+    const object = tracked.get(key);
+    if (!object || object.dirty) {
+      // Before its first apply this is how its present version becomes known; during one, the answer decides.
+      if (object) object.seen = observation;
+      return;
+    }
+    const { live } = object;
+    if (!live || observation?.resourceVersion === live.resourceVersion) return;
+    if (!observation || observation.uid !== live.uid || observation.ownedHash !== live.ownedHash) {
+      requireCorrection(object, observation);
+    } else if (object.object.hasStatus || observation.deleting) {
+      object.stale = true;
+    } else {
+      object.live = { ...live, resourceVersion: observation.resourceVersion };
+      return;
+    }
+    options.onWork();
+  };
+
+  /** Two managers that undo each other's work must not do so in a tight loop. */
+  const requireCorrection = (object: TrackedObject, observation: Observation | undefined): void => {
+    const { corrections } = object;
+    const repeated = corrections !== undefined && nowMs() - corrections.lastAtMs < 2 * driftIntervalMs;
+    const count = repeated ? corrections.count + 1 : 1;
+    object.corrections = { count, lastAtMs: nowMs() };
+    object.notBeforeMs = count === 1 ? 0 : nowMs() + Math.min(driftIntervalMs, 500 * 2 ** Math.min(count - 2, 10));
+    object.dirty = true;
+    const what = observation ? "changed" : "deleted";
+    logger.info({ object: describeRef(object.object.ref), count }, `${what} by somebody else; applying it again`);
+  };
+
+  const prepare = async ({ cancel, abort }: ApplySignals): Promise<void> => {
+    const revision = target;
+    if (!revision || prepared) return;
+    const documents = await options.loadDocuments(revision.digest);
+    if (!documents) throw new DocumentsMissingError(revision.digest);
+    const result = await prepareRevision({
+      cluster,
+      documents,
+      labels: { [partOfLabel]: applySet.id },
+      defaultNamespace: options.defaultNamespace,
+      reserved: [applySet.parent],
+      signal: abort,
+    });
+    if (cancel.aborted) return;
+    await writeAhead(result.objects, abort);
+    if (cancel.aborted) return;
+    tracked = new Map(result.objects.map((object) => [object.key, carryOver(object, tracked.get(object.key))]));
+    faults = result.faults;
+    prepared = true;
+    pruned = new Map();
+    [pruneDueAtMs, prunePauseMs, healthDueAtMs] = [0, 0, 0];
+    drift.setKinds(kindsOf(tracked.values()));
+    options.onProgress();
+  };
+
+  /** The intention is stored before the first object is sent: a kill at any moment leaves nothing unknown. */
+  const writeAhead = async (objects: readonly { key: string; ref: ObjectRef }[], abort: AbortSignal): Promise<void> => {
+    const added = objects.filter(({ key, ref }) => applySet.inventory.get(key)?.ref.apiVersion !== ref.apiVersion);
+    if (added.length === 0) return;
+    const entries = new Map<string, InventoryEntry>();
+    for (const { key, ref } of added) {
+      const known = applySet.inventory.get(key);
+      const created = known ? known.created : await isToBeCreated(ref, abort);
+      entries.set(key, { ref, uid: known?.uid, created });
+    }
+    await applySet.update((inventory) => new Map([...inventory, ...entries]), abort);
+  };
+
+  const isToBeCreated = async (ref: ObjectRef, signal: AbortSignal): Promise<true | undefined> =>
+    isNamespace(ref) && !(await cluster.get(ref, { signal, metadataOnly: true })) ? true : undefined;
+
+  /** Deleting goes by uid, so every uid that is new goes into the inventory. */
+  const recordUids = async (abort: AbortSignal): Promise<void> => {
+    const changed = [...tracked].filter(([key, { live }]) => live && applySet.inventory.get(key)?.uid !== live.uid);
+    if (changed.length === 0) return;
+    await applySet.update((inventory) => {
+      const next = new Map(inventory);
+      for (const [key, { object, live }] of changed) {
+        next.set(key, { ...next.get(key), ref: object.ref, uid: live?.uid });
+      }
+      return next;
+    }, abort);
+  };
+
+  /** Kinds that no API served when the revision was prepared: once one does, their namespaces are known. */
+  const resolveLate = async (abort: AbortSignal): Promise<void> => {
+    const open = [...tracked.values()].filter(({ object }) => object.unresolved);
+    for (const { apiVersion, kind } of kindsOf(open)) {
+      if (await cluster.resource(apiVersion, kind, { signal: abort })) {
+        prepared = false;
+        return;
+      }
+    }
+  };
+
+  const pruneIfDue = async (signals: ApplySignals): Promise<void> => {
+    if (nowMs() < pruneDueAtMs || !target?.prune || signals.cancel.aborted) return;
+    // Not before everything new is in place, and never on the word of a revision that is partly broken.
+    if (!summary().allApplied) return;
+    pruned = new Map([...pruned, ...(await pruner.prune((key) => tracked.has(key), signals))]);
+    const outcomes = [...pruned.values()].map(({ outcome }) => outcome);
+    const waiting = outcomes.includes("deleting");
+    prunePauseMs = waiting ? Math.min(driftIntervalMs, Math.max(250, prunePauseMs * 2)) : 10 * driftIntervalMs;
+    const unsettled = waiting || outcomes.includes("kept") || outcomes.includes("failed");
+    pruneDueAtMs = unsettled ? nowMs() + prunePauseMs : Infinity;
+    options.onProgress();
+  };
+
+  const refreshHealth = async ({ cancel, abort }: ApplySignals): Promise<void> => {
+    const modes = drift.modes();
+    if (nowMs() >= healthDueAtMs) {
+      for (const object of tracked.values()) {
+        const watched = modes[kindIdOf(object)] === "watching";
+        if (!watched && object.live && object.health.health !== "Current") object.stale = true;
+      }
+    }
+    const stale = [...tracked.values()].filter((object) => object.stale && !object.dirty);
+    await forEachBounded(stale, concurrency, cancel, (object) => readHealth(object, abort));
+    const unwatched = [...tracked.values()].some(
+      (object) => object.health.health !== "Current" && modes[kindIdOf(object)] !== "watching",
+    );
+    healthDueAtMs = unwatched ? nowMs() + options.healthIntervalMs : Infinity;
+  };
+
+  const readHealth = async (object: TrackedObject, signal: AbortSignal): Promise<void> => {
+    object.stale = false;
+    const read = await cluster.get(object.object.ref, { signal, metadataOnly: !object.object.hasStatus });
+    object.health = healthOf(read);
+    if (!read) object.dirty = true;
+    else acceptMark(object, markOf(read));
+    options.onProgress();
+  };
+
+  const acceptMark = (object: TrackedObject, mark: LiveMark): void => {
+    const { live } = object;
+    if (!live || live.uid !== mark.uid || live.ownedHash !== mark.ownedHash) object.dirty = true;
+    else object.live = mark;
+  };
+
+  const step: Enforcement["step"] = async (signals) => {
+    if (!target) return;
+    if (!inventoryLoaded) {
+      await applySet.load(signals.abort);
+      inventoryLoaded = true;
+    }
+    await prepare(signals);
+    if (signals.cancel.aborted || !prepared) return;
+    await resolveLate(signals.abort);
+    await prepare(signals);
+    try {
+      await applier.pass([...tracked.values()], signals);
+    } finally {
+      if (!signals.abort.aborted) await recordUids(signals.abort);
+    }
+    if (signals.cancel.aborted) return;
+    await refreshHealth(signals);
+    await pruneIfDue(signals);
+  };
+
+  const nextDueAtMs = (): number => {
+    if (!target) return Infinity;
+    if (!prepared) return 0;
+    const applies = [...tracked.values()].map((object) => applyDueAtMs(object) ?? (object.stale ? 0 : Infinity));
+    const prune = target.prune && summary().allApplied ? pruneDueAtMs : Infinity;
+    return applies.reduce((least, due) => Math.min(least, due), Math.min(prune, healthDueAtMs));
+  };
+
+  const summary = (): Summary =>
+    prepared ? summarize({ objects: [...tracked.values()], faults, nowMs: nowMs() }) : blank;
+
+  return {
+    retarget(revision) {
+      target = revision;
+      prepared = false;
+      faults = [];
+    },
+    step,
+    nextDueAtMs,
+    summary,
+    get objects() {
+      return prepared ? [...tracked.values()] : [];
+    },
+    get faults() {
+      return faults;
+    },
+    get pruned() {
+      return pruned;
+    },
+    watchModes: () => drift.modes(),
+    stop: () => drift.stop(),
+  };
+}
+
+const kindIdOf = ({ object }: TrackedObject): string => `${object.ref.apiVersion}/${object.ref.kind}`;
+
+const isOfKind = ({ object }: TrackedObject, { apiVersion, kind }: KindId): boolean =>
+  object.ref.apiVersion === apiVersion && object.ref.kind === kind;
+
+function kindsOf(objects: Iterable<TrackedObject>): KindId[] {
+  const kinds = new Map<string, KindId>();
+  for (const object of objects) {
+    const { apiVersion, kind } = object.object.ref;
+    kinds.set(kindIdOf(object), { apiVersion, kind });
+  }
+  return [...kinds.values()];
+}

@@ -1,0 +1,230 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { DesiredState } from "@rciots/protocol";
+import { errorMessage, isAppError, type Logger } from "@rciots/runtime";
+import type {
+  Desired,
+  Device,
+  DeviceRevision,
+  RevisionAdvance,
+  Store,
+  TemplateHead,
+  TemplateVersion,
+} from "@rciots/store";
+import type { Content, Rendering } from "./content.ts";
+import { currentInputs, isFault, sourcesOf, type ContentFault, type Inputs } from "./inputs.ts";
+
+/** Bundles made at the same time, before the event loop gets its turn. */
+const bundlesPerTurn = 25;
+
+interface Plan {
+  device: Device;
+  inputs: Inputs;
+  rendering: Rendering;
+  fault?: undefined;
+}
+
+/** A device with content to be made, with a fault, or (neither) with an overlay that waits to be rendered. */
+type Planned = Plan | { device: Device; inputs?: undefined; fault?: ContentFault };
+
+interface OpenSecrets {
+  versions: Record<string, number>;
+  values: Record<string, string>;
+}
+
+export const nothingDesired = (revision: number): DesiredState => ({ kind: "none", revision });
+
+const asFault = (error: unknown): ContentFault =>
+  isAppError(error)
+    ? { code: error.code, message: error.message }
+    : { code: "internal_error", message: "The content can't be made now; the platform tries again." };
+
+/** Computes what devices should run, and moves them there, many at a time. */
+export function createAdvance({
+  store,
+  content,
+  logger,
+}: {
+  store: Pick<Store, "content" | "deviceRevisions">;
+  content: Content;
+  logger: Logger;
+}) {
+  async function pinnedInputs(device: Device, revision: number): Promise<Inputs | ContentFault> {
+    const found = await store.deviceRevisions.get(device.organizationId, device._id, revision);
+    return (
+      found?.inputs ?? {
+        code: "revision_not_found",
+        message: `Revision ${revision} to roll back to is gone.`,
+      }
+    );
+  }
+
+  async function inputsOf(
+    device: Device,
+    heads: readonly TemplateHead[],
+  ): Promise<Inputs | ContentFault | undefined> {
+    if (device.pinnedRevision !== null) return pinnedInputs(device, device.pinnedRevision);
+    return currentInputs(device, sourcesOf(device, heads));
+  }
+
+  async function planOne(
+    device: Device,
+    inputs: Inputs | ContentFault | undefined,
+    versions: Map<string, TemplateVersion>,
+  ): Promise<Planned> {
+    if (inputs === undefined) return { device };
+    if (isFault(inputs)) return { device, fault: inputs };
+    try {
+      return { device, inputs, rendering: await content.rendering(device.organizationId, inputs, versions) };
+    } catch (error) {
+      if (!isAppError(error))
+        logger.error({ deviceId: device._id, error: errorMessage(error) }, "content can't be made");
+      return { device, fault: asFault(error) };
+    }
+  }
+
+  async function plan(organizationId: string, devices: Device[]): Promise<Planned[]> {
+    const templateIds = [
+      ...new Set(devices.flatMap((device) => device.assignments.map((assignment) => assignment.templateId))),
+    ];
+    const heads = await store.content.templates(organizationId, templateIds);
+    const inputs = await Promise.all(devices.map((device) => inputsOf(device, heads)));
+    const versionIds = inputs.flatMap((of) =>
+      of === undefined || isFault(of) ? [] : of.sources.map((source) => source.versionId),
+    );
+    const versions = await content.versionsOf(organizationId, [...new Set(versionIds)]);
+    return Promise.all(devices.map((device, index) => planOne(device, inputs[index], versions)));
+  }
+
+  function faultChange(device: Device, fault: ContentFault): RevisionAdvance | undefined {
+    const error = `${fault.code}: ${fault.message}`.slice(0, 2_048);
+    if (device.desired.error === error) return undefined;
+    return {
+      ...changeOf(device),
+      desired: { ...device.desired, inputsHash: null, error, updatedAt: new Date() },
+    };
+  }
+
+  async function contentChange(
+    { device, inputs, rendering }: Plan,
+    secrets: OpenSecrets,
+  ): Promise<RevisionAdvance | undefined> {
+    const { desired } = device;
+    const isEmpty = rendering.key === "";
+    const inputsHash = isEmpty ? "none" : content.hash(device, inputs, rendering, secrets.versions);
+    if (desired.inputsHash === inputsHash && desired.error === null) return undefined;
+    const settled = { inputsHash, error: null, updatedAt: new Date() };
+    if (isEmpty) {
+      const revision = desired.digest === null ? desired.revision : desired.revision + 1;
+      return {
+        ...changeOf(device),
+        desired: { ...settled, revision, digest: null, wire: nothingDesired(revision) },
+      };
+    }
+    const bundle = await content.bundle(device, inputs, rendering, inputsHash, secrets.values);
+    const isSame = bundle.digest === desired.digest;
+    const revision = isSame ? desired.revision : desired.revision + 1;
+    const wire: DesiredState = {
+      kind: "bundle",
+      revision,
+      digest: bundle.digest,
+      encodedDigest: bundle.encodedDigest,
+      encodedBytes: bundle.encodedSizeBytes,
+      decodedBytes: bundle.sizeBytes,
+      objectCount: bundle.objectCount,
+      deadlineMs: device.deadlineMs,
+    };
+    const next: Desired = { ...settled, revision, digest: bundle.digest, wire };
+    if (isSame) return { ...changeOf(device), desired: next };
+    return { ...changeOf(device), desired: next, revision: historyOf(device, inputs, next, bundle) };
+  }
+
+  async function changeFor(one: Planned, secrets: OpenSecrets): Promise<RevisionAdvance | undefined> {
+    if (one.fault !== undefined) return faultChange(one.device, one.fault);
+    if (one.inputs === undefined) return undefined;
+    return contentChange(one, secrets).catch((error: unknown) => faultChange(one.device, asFault(error)));
+  }
+
+  async function changesOf(organizationId: string, devices: Device[]): Promise<RevisionAdvance[]> {
+    const planned = await plan(organizationId, devices);
+    const plans = planned.filter((one): one is Plan => one.inputs !== undefined);
+    const names = [...new Set(plans.flatMap((one) => one.rendering.compiled.secrets))];
+    const found = names.length === 0 ? [] : await store.content.secrets(organizationId, names);
+    const secrets = {
+      versions: Object.fromEntries(found.map((secret) => [secret.name, secret.version])),
+      values: await content.openSecrets(found),
+    };
+    const changes: (RevisionAdvance | undefined)[] = [];
+    // In small groups: compression runs on the thread pool, and the event loop gets its turns.
+    for (let index = 0; index < planned.length; index += bundlesPerTurn) {
+      const group = planned.slice(index, index + bundlesPerTurn);
+      changes.push(...(await Promise.all(group.map((one) => changeFor(one, secrets)))));
+      await nextTurn();
+    }
+    return changes.filter((change) => change !== undefined);
+  }
+
+  /** One round; devices that another replica moved meanwhile are left out of the answer. */
+  async function advanceOrganization(
+    organizationId: string,
+    devices: Device[],
+  ): Promise<Map<string, DesiredState>> {
+    const changes = await changesOf(organizationId, devices);
+    const moved = await store.deviceRevisions.advance(changes);
+    const changed = new Map(changes.map((change) => [change.deviceId, change.desired.wire]));
+    return new Map(
+      devices.flatMap((device) => {
+        const wire = changed.get(device._id);
+        if (wire === undefined) return [[device._id, device.desired.wire]];
+        return moved.has(device._id) ? [[device._id, wire]] : [];
+      }),
+    );
+  }
+
+  return async function advance(devices: Device[]): Promise<Map<string, DesiredState>> {
+    const byOrganization = groupDevices(devices);
+    const results = await Promise.all(
+      [...byOrganization].map(([organizationId, own]) => advanceOrganization(organizationId, own)),
+    );
+    return new Map(results.flatMap((result) => [...result]));
+  };
+}
+
+const changeOf = (device: Device) => ({
+  deviceId: device._id,
+  organizationId: device.organizationId,
+  fromRevision: device.desired.revision,
+});
+
+function groupDevices(devices: Device[]): Map<string, Device[]> {
+  const groups = new Map<string, Device[]>();
+  for (const device of devices) {
+    const group = groups.get(device.organizationId);
+    if (group === undefined) groups.set(device.organizationId, [device]);
+    else group.push(device);
+  }
+  return groups;
+}
+
+function historyOf(
+  device: Device,
+  inputs: Inputs,
+  desired: Desired,
+  bundle: { objectCount: number; sizeBytes: number },
+): DeviceRevision {
+  return {
+    _id: `${device._id}:${desired.revision}`,
+    organizationId: device.organizationId,
+    deviceId: device._id,
+    revision: desired.revision,
+    digest: desired.digest ?? "",
+    inputsHash: desired.inputsHash ?? "",
+    inputs,
+    objectCount: bundle.objectCount,
+    sizeBytes: bundle.sizeBytes,
+    state: "offered",
+    message: null,
+    reason: device.pinnedRevision === null ? "change" : "rollback",
+    createdAt: new Date(),
+    finishedAt: null,
+  };
+}

@@ -1,0 +1,79 @@
+import { createHash } from "node:crypto";
+import type { SubstitutionValues } from "@rciots/manifests";
+import type { Device, DeviceRevision, TemplateHead, TemplateVersion } from "@rciots/store";
+
+/** What a device's content is made of, as identifiers: equal inputs make equal content. */
+export type Inputs = DeviceRevision["inputs"];
+
+/** Why there is nothing to offer yet, or nothing that can be offered. */
+export interface ContentFault {
+  code: string;
+  message: string;
+}
+
+/** SHA-256 of any value of plain JSON, with object keys in a fixed order. */
+export function hashOf(value: unknown): string {
+  return createHash("sha256").update(JSON.stringify(value, sortKeys)).digest("hex");
+}
+
+function sortKeys(_key: string, value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** The versions a device's assignments lead to now, in the order they were assigned. */
+export function sourcesOf(device: Device, heads: readonly TemplateHead[]): Inputs["sources"] {
+  const currentVersionIds = new Map(heads.map((head) => [head._id, head.currentVersionId]));
+  return device.assignments.flatMap(({ templateId, pinnedVersionId }) => {
+    const versionId = pinnedVersionId ?? currentVersionIds.get(templateId) ?? null;
+    return versionId === null ? [] : [{ templateId, versionId }];
+  });
+}
+
+/** Names the rendering of a device's overlay on these versions. */
+export function compositionHash(sources: Inputs["sources"], overlay: NonNullable<Device["overlay"]>): string {
+  return hashOf({
+    versions: sources.map((source) => source.versionId),
+    overlay: overlay.blobId,
+    root: overlay.root,
+  });
+}
+
+/**
+ * The inputs of a device that follows its assignments. Undefined while its overlay waits to be rendered on the
+ * newest versions: what it runs stays in force until then.
+ */
+export function currentInputs(device: Device, sources: Inputs["sources"]): Inputs | ContentFault | undefined {
+  const plain = { sources, overlayBlobId: null, renderedBlobId: null, variables: device.variables };
+  const { overlay, composition } = device;
+  if (overlay === null) return plain;
+  if (composition?.inputsHash !== compositionHash(sources, overlay)) return undefined;
+  if (composition.renderedBlobId === null) {
+    return { code: "overlay_invalid", message: composition.error ?? "The overlay can't be rendered." };
+  }
+  return { ...plain, overlayBlobId: overlay.blobId, renderedBlobId: composition.renderedBlobId };
+}
+
+export const isFault = (value: object): value is ContentFault => "code" in value;
+
+/** Blobs whose documents make up the content, in order. */
+export function renderedBlobs(inputs: Inputs, versions: Map<string, TemplateVersion>): string[] {
+  if (inputs.renderedBlobId !== null) return [inputs.renderedBlobId];
+  return inputs.sources.flatMap(({ versionId }) => versions.get(versionId)?.renderedBlobId ?? []);
+}
+
+/** Values a device offers to `${...}` besides its secrets. */
+export function valuesOf(device: Device, inputs: Inputs): SubstitutionValues {
+  return {
+    variables: inputs.variables,
+    device: { id: device._id, name: device.name, labels: device.labels },
+  };
+}
+
+/** The value of `device.id`, `device.name` or `device.labels.<key>`. */
+export function deviceField(device: Device, name: string): string | undefined {
+  if (name === "device.id") return device._id;
+  if (name === "device.name") return device.name;
+  const key = name.slice("device.labels.".length);
+  return Object.hasOwn(device.labels, key) ? device.labels[key] : undefined;
+}

@@ -1,0 +1,50 @@
+// Bundles what runs: our own workspaces into one file each, the packages of the registry left where they are.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { build as bundle } from "esbuild";
+import { root } from "./lib/prepare.mjs";
+
+const workspaces = [
+  "ca",
+  "packages/desired-state",
+  "packages/embedded-mongo",
+  "packages/manifests",
+  "packages/protocol",
+  "packages/runtime",
+  "packages/store",
+  "services/connector",
+  "services/enroll",
+  "services/frontend",
+  "services/standalone",
+];
+
+function registryPackages() {
+  const names = workspaces.flatMap((folder) => {
+    const manifest = JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8"));
+    return Object.keys(manifest.dependencies ?? {});
+  });
+  return [...new Set(names)].filter((name) => !name.startsWith("@rciots/"));
+}
+
+/** dist/standalone/main.js and, beside it, the worker of the embedded store; then the agent. */
+export async function build() {
+  await bundle({
+    entryPoints: {
+      main: join(root, "services/standalone/src/main.ts"),
+      worker: join(root, "packages/embedded-mongo/src/worker.ts"),
+    },
+    outdir: join(root, "dist/standalone"),
+    bundle: true,
+    platform: "node",
+    target: "node20",
+    format: "esm",
+    sourcemap: true,
+    external: registryPackages().flatMap((name) => [name, `${name}/*`]),
+    logLevel: "warning",
+  });
+  const { buildAgent } = await import("../agent/scripts/build.mjs");
+  await buildAgent();
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await build();

@@ -1,0 +1,46 @@
+import type { DesiredState } from "@rciots/protocol";
+import { AppError, createBatcher } from "@rciots/runtime";
+import type { Device, Store } from "@rciots/store";
+
+/** What the connector needs of the service that computes desired states. */
+export interface DesiredStatePort {
+  /** What each device should run now. */
+  advance(devices: Device[]): Promise<Map<string, DesiredState>>;
+  /** The whole encoded bundle; undefined where it is no longer this device's content. */
+  readBundle(deviceId: string, encodedDigest: string): Promise<Buffer | undefined>;
+}
+
+export interface DesiredAnswer {
+  device: Device;
+  desired: DesiredState;
+}
+
+export interface DesiredReader {
+  /** @throws AppError 404 `device_not_found` */
+  of(deviceId: string): Promise<DesiredAnswer>;
+  drain(): Promise<void>;
+}
+
+/** Small enough that the event loop keeps turning between two batches of distinct contents. */
+const batchSize = 100;
+
+/** Computes desired states in batches, one at a time: hellos, hints and the patrol share the round trips. */
+export function createDesiredReader(options: {
+  store: Pick<Store, "deviceSessions">;
+  desiredState: DesiredStatePort;
+}): DesiredReader {
+  const batcher = createBatcher<string, DesiredAnswer>({
+    maxSize: batchSize,
+    async run(deviceIds) {
+      const devices = await options.store.deviceSessions.findDevices([...new Set(deviceIds)]);
+      const states = await options.desiredState.advance([...devices.values()]);
+      return deviceIds.map((deviceId) => {
+        const device = devices.get(deviceId);
+        const desired = states.get(deviceId);
+        if (device !== undefined && desired !== undefined) return { device, desired };
+        return new AppError({ code: "device_not_found", status: 404, message: "The device does not exist." });
+      });
+    },
+  });
+  return { of: (deviceId) => batcher.add(deviceId), drain: () => batcher.drain() };
+}

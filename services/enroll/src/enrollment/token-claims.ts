@@ -1,0 +1,135 @@
+import { createBatcher, createLoop, type AppError, type Logger, type Loop } from "@rciots/runtime";
+import type { ProvisioningToken, Store, TokenClaim } from "@rciots/store";
+import { busy, refuse } from "../refusals.ts";
+
+export interface ClaimedUse {
+  /** As it was when the use was counted. */
+  token: ProvisioningToken;
+  /** The device of an open claim with this key, otherwise the one that was asked for. */
+  deviceId: string;
+}
+
+export interface TokenClaims {
+  /** Counts one use, or finds the open claim of the same request. Throws the refusals of a token. */
+  claim(tokenId: string, claim: TokenClaim): Promise<ClaimedUse>;
+  /** Confirms a use; false where it was taken back meanwhile. */
+  settle(tokenId: string, key: string): Promise<boolean>;
+  /** Takes a use back at once. */
+  release(tokenId: string, claim: TokenClaim): Promise<void>;
+  /** Finishes or takes back what dead processes left open. */
+  recovery: Loop;
+}
+
+interface Asked<Value> {
+  tokenId: string;
+  value: Value;
+}
+
+/** Claims older than this belong to a process that died or lost its store. */
+export const staleClaimMs = 120_000;
+const maxBatch = 100;
+const maxAttempts = 50;
+
+/** Why a token lets nobody in, or nothing; its cap is judged by the claim. */
+export function tokenFault(token: ProvisioningToken, now: Date): AppError | undefined {
+  if (!token.enabled) return refuse("token_disabled");
+  if (token.expiresAt !== null && token.expiresAt <= now) return refuse("token_expired");
+  return undefined;
+}
+
+/** Runs the calls of each token together, one store operation for all of a kind. */
+function createTokenBatcher<Value, Result>(
+  run: (tokenId: string, values: Value[]) => Promise<(Result | Error)[]>,
+) {
+  return createBatcher<Asked<Value>, Result>({
+    maxSize: maxBatch,
+    async run(asked) {
+      const results: (Result | Error)[] = [];
+      const byToken = new Map<string, number[]>();
+      asked.forEach(({ tokenId }, index) => byToken.set(tokenId, [...(byToken.get(tokenId) ?? []), index]));
+      await Promise.all(
+        [...byToken].map(async ([tokenId, indexes]) => {
+          const values = indexes.flatMap((index) => asked[index]?.value ?? []) as Value[];
+          const found = await run(tokenId, values).catch((error: unknown) =>
+            values.map(() => (error instanceof Error ? error : new Error(String(error)))),
+          );
+          indexes.forEach((index, at) => (results[index] = found[at] as Result | Error));
+        }),
+      );
+      return results;
+    },
+  });
+}
+
+/** The count of a token's uses: exact under concurrency, across replicas, and when a process dies. */
+export function createTokenClaims(options: {
+  store: Store;
+  logger: Logger;
+  recoveryIntervalMs: number;
+  now: () => Date;
+}): TokenClaims {
+  const { store, logger, now } = options;
+  const tokens = store.provisioningTokens;
+
+  /** Counts as many of `claims` as there is room for; undefined where the token changed under way. */
+  async function tryClaim(tokenId: string, claims: TokenClaim[]): Promise<(ClaimedUse | Error)[] | undefined> {
+    const state = await tokens.readForClaim(tokenId);
+    if (state === undefined) return claims.map(() => refuse("token_not_found"));
+    const { token, openClaims } = state;
+    const fault = tokenFault(token, now());
+    const isOpen = (claim: TokenClaim): boolean => openClaims.has(claim.key);
+    // Two of one key in a batch are one request and its repetition.
+    const wanted = [...new Map(claims.filter((claim) => !isOpen(claim)).map((claim) => [claim.key, claim])).values()];
+    const room = token.maxDevices === null ? wanted.length : Math.max(0, token.maxDevices - token.usedCount);
+    const taken = fault === undefined ? wanted.slice(0, room) : [];
+    const { maxDevices } = token;
+    const counted =
+      taken.length === 0 ? token : await tokens.claim(tokenId, { claims: taken, maxDevices, now: now() });
+    if (counted === undefined) return undefined;
+    const admitted = new Map([...openClaims, ...taken.map((claim) => [claim.key, claim.deviceId] as const)]);
+    return claims.map((claim) => {
+      const deviceId = admitted.get(claim.key);
+      return deviceId === undefined ? (fault ?? refuse("token_exhausted")) : { token: counted, deviceId };
+    });
+  }
+
+  async function claimAll(tokenId: string, claims: TokenClaim[]): Promise<(ClaimedUse | Error)[]> {
+    for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
+      const outcomes = await tryClaim(tokenId, claims);
+      if (outcomes !== undefined) return outcomes;
+    }
+    return claims.map(() => busy("The provisioning token is being used by too many at once."));
+  }
+
+  async function settleAll(tokenId: string, keys: string[]): Promise<boolean[]> {
+    const open = await tokens.settle(tokenId, keys);
+    return keys.map((key) => open.has(key));
+  }
+
+  async function recover(): Promise<void> {
+    const stale = await tokens.staleClaims(new Date(now().getTime() - staleClaimMs));
+    for (const { tokenId, key, deviceId } of stale) {
+      const device = await store.deviceEnrollment.get(deviceId);
+      if (device === undefined) await tokens.release(tokenId, { key, deviceId });
+      else await tokens.settle(tokenId, [key]);
+      logger.info({ tokenId, deviceId, wasStored: device !== undefined }, "open use of a token was settled");
+    }
+  }
+
+  const claiming = createTokenBatcher(claimAll);
+  const settling = createTokenBatcher(settleAll);
+
+  return {
+    claim: (tokenId, value) => claiming.add({ tokenId, value }),
+    settle: (tokenId, value) => settling.add({ tokenId, value }),
+    async release(tokenId, claim) {
+      await tokens.release(tokenId, claim);
+    },
+    recovery: createLoop({
+      name: "open uses of tokens",
+      intervalMs: options.recoveryIntervalMs,
+      logger,
+      step: () => recover(),
+    }),
+  };
+}

@@ -1,0 +1,85 @@
+import { conflict, forbidden, hashToken, newId, newToken, notFound } from "@rciots/runtime";
+import type { ApiToken, Store } from "@rciots/store";
+import type { Acting, Audit } from "../audit/audit.ts";
+import { hasRole, type Member, type Scope } from "../auth/caller.ts";
+import { readPage, type Page } from "../http/cursor.ts";
+
+const maxTokensOfUser = 100;
+
+export type ApiTokensService = ReturnType<typeof createApiTokensService>;
+
+interface MemberActing extends Acting {
+  caller: Member;
+}
+
+/** Tokens for programs, each of one person in one organisation. */
+export function createApiTokensService({ store, audit }: { store: Pick<Store, "accounts">; audit: Audit }) {
+  /** Own ones for everybody, all of the organisation for its admins. */
+  const seesAll = (caller: Member): boolean => hasRole(caller.role, "admin");
+
+  return {
+    /** The token itself is in the answer, once. */
+    async create(
+      acting: MemberActing,
+      input: { name: string; scopes: Scope[]; expiresAt: Date | null },
+    ): Promise<{ token: string; stored: ApiToken }> {
+      const { caller } = acting;
+      if ((await store.accounts.countApiTokens(caller.organizationId, caller.userId)) >= maxTokensOfUser) {
+        const message = `You have ${maxTokensOfUser} API tokens; revoke one first.`;
+        throw conflict({ code: "too_many_tokens", message });
+      }
+      const token = newToken("rca");
+      const stored: ApiToken = {
+        _id: newId("tok"),
+        organizationId: caller.organizationId,
+        userId: caller.userId,
+        name: input.name,
+        hash: hashToken(token),
+        scopes: [...new Set(input.scopes)],
+        expiresAt: input.expiresAt,
+        lastUsedAt: null,
+        createdAt: new Date(),
+      };
+      await store.accounts.insertApiToken(stored);
+      await audit.record(acting, {
+        organizationId: caller.organizationId,
+        kind: "api-token.created",
+        message: `API token ${stored.name} was created.`,
+        details: { apiTokenId: stored._id, scopes: stored.scopes, expiresAt: stored.expiresAt },
+      });
+      return { token, stored };
+    },
+
+    async list(caller: Member, page: { limit: number; cursor?: string | undefined }): Promise<Page<ApiToken>> {
+      const own = seesAll(caller) ? {} : { userId: caller.userId };
+      return readPage({
+        kind: "api-tokens",
+        limit: page.limit,
+        cursor: page.cursor,
+        read: (before, limit) =>
+          store.accounts.listApiTokens(caller.organizationId, {
+            ...own,
+            limit,
+            ...(before === undefined ? {} : { before }),
+          }),
+        positionOf: (token) => token._id,
+      });
+    },
+
+    async revoke(acting: MemberActing, id: string): Promise<void> {
+      const { caller } = acting;
+      const found = await store.accounts.findApiToken(caller.organizationId, id);
+      if (found === null) throw notFound({ code: "api_token_not_found", message: "There is no such API token." });
+      if (found.userId !== caller.userId && !seesAll(caller)) {
+        throw forbidden({ code: "role_required", message: "Only an admin may revoke somebody else's API token." });
+      }
+      if (!(await store.accounts.deleteApiToken(caller.organizationId, id))) return;
+      await audit.record(acting, {
+        organizationId: caller.organizationId,
+        kind: "api-token.revoked",
+        message: `API token ${found.name} was revoked.`,
+        details: { apiTokenId: id, userId: found.userId },
+      });
+    },
+  };
+}

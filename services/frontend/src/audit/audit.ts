@@ -1,0 +1,57 @@
+import type { NewEvent, Store } from "@rciots/store";
+import type { Caller } from "../auth/caller.ts";
+import type { RequestContext } from "../http/route.ts";
+
+/** What an operator did; `details` must hold no secret. */
+export interface AuditRecord {
+  organizationId: string;
+  /** `noun.verb`, such as `device.approved`. */
+  kind: string;
+  message: string;
+  deviceId?: string;
+  severity?: NewEvent["severity"];
+  /** What was there before and is there now, of the fields that changed. */
+  details?: Record<string, unknown>;
+}
+
+/** Who acts, and from where. */
+export interface Acting {
+  caller: Pick<Caller, "actor">;
+  context: Pick<RequestContext, "address" | "requestId">;
+}
+
+export interface Audit {
+  record(acting: Acting, ...records: AuditRecord[]): Promise<void>;
+}
+
+/** Appends an event for each change that an operator makes. */
+export function createAudit({ store }: { store: Pick<Store, "events"> }): Audit {
+  return {
+    async record({ caller, context }, ...records) {
+      await store.events.append(
+        ...records.map((record) => ({
+          ...record,
+          severity: record.severity ?? ("info" as const),
+          details: { ...record.details, requestId: context.requestId },
+          actor: caller.actor,
+          address: context.address,
+        })),
+      );
+    },
+  };
+}
+
+const maxValueChars = 2_000;
+
+function shorten(value: unknown): unknown {
+  const text = JSON.stringify(value) ?? "";
+  return text.length > maxValueChars ? `${text.slice(0, maxValueChars)}...` : value;
+}
+
+/** Before and after of the fields that differ; long values are cut. Name no field that may hold a secret. */
+export function difference<T extends object>(before: T, after: T, fields: readonly (keyof T & string)[]) {
+  const changed = fields.filter((field) => JSON.stringify(before[field]) !== JSON.stringify(after[field]));
+  const pick = (from: T): Record<string, unknown> =>
+    Object.fromEntries(changed.map((field) => [field, shorten(from[field])]));
+  return { before: pick(before), after: pick(after) };
+}

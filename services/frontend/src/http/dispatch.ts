@@ -1,0 +1,106 @@
+import { AppError, badRequest, isAppError, requestId, validate } from "@rciots/runtime";
+import { Router, type ErrorRequestHandler, type Request, type RequestHandler, type Response } from "express";
+import { z } from "zod";
+import { authorize, type Caller } from "../auth/caller.ts";
+import { checkOrigin, csrfTokenOf, readSessionCookie } from "../auth/session-cookie.ts";
+import { etagOf, parseIfMatch } from "./etag.ts";
+import { checkBodyLength, defaultBodyLimitBytes, readJsonBody, refuseBody } from "./json-body.ts";
+import { isRead, type Reply, type RequestContext, type Route } from "./route.ts";
+
+const nothing = z.strictObject({});
+
+function contextOf(request: Request, response: Response, route: Route): RequestContext {
+  const sessionToken = readSessionCookie(request.header("cookie"));
+  return {
+    requestId: requestId(response),
+    address: request.ip ?? "unknown",
+    ifMatch: route.conditional === true ? parseIfMatch(request.header("if-match")) : undefined,
+    isSecure: request.secure,
+    csrfToken: sessionToken === undefined ? null : csrfTokenOf(sessionToken),
+  };
+}
+
+function send(response: Response, route: Route, reply: Reply<unknown>): void {
+  const status = reply.status ?? route.success.status;
+  if (reply.version !== undefined) response.setHeader("etag", etagOf(reply.version));
+  response.setHeaders(new Map(Object.entries(reply.headers ?? {})));
+  response.statusCode = status;
+  if (status === 204) return void response.end();
+  response.setHeader("content-type", "application/json; charset=utf-8");
+  response.end(JSON.stringify(reply.body));
+}
+
+export interface DispatchOptions {
+  routes: readonly Route[];
+  authenticate: (request: Request) => Promise<Caller | null>;
+  /** Origins of the console. */
+  publicOrigins: readonly string[];
+}
+
+async function identify(route: Route, request: Request, options: DispatchOptions): Promise<Caller | null> {
+  if (route.access !== "public") return options.authenticate(request);
+  // Another site's page must not sign a browser in, as whomever.
+  if (!isRead(route)) checkOrigin(request, options.publicOrigins);
+  return null;
+}
+
+function serve(
+  route: Route,
+  options: DispatchOptions,
+): (request: Request, response: Response) => Promise<void> {
+  return async (request, response) => {
+    const bodyLimitBytes = route.bodyLimitBytes ?? defaultBodyLimitBytes;
+    checkBodyLength(request, bodyLimitBytes);
+    const caller = await identify(route, request, options);
+    authorize(route, caller);
+    const context = contextOf(request, response, route);
+    const params = validate(route.params ?? nothing, request.params, "path");
+    const query = validate(route.query ?? nothing, request.query, "query");
+    if (route.body === undefined) await refuseBody(request);
+    const body =
+      route.body === undefined
+        ? undefined
+        : validate(route.body, await readJsonBody(request, bodyLimitBytes), "body");
+    // The schemas of this very route made them.
+    const input = { caller, params, query, body, context } as unknown as Parameters<Route["run"]>[0];
+    send(response, route, await route.run(input));
+  };
+}
+
+function answerMethodNotAllowed(methods: string[]): RequestHandler {
+  return (request, response) => {
+    response.setHeader("allow", methods.join(", "));
+    throw new AppError({
+      code: "method_not_allowed",
+      status: 405,
+      message: `${request.method} is not possible here; ${methods.join(", ")} is.`,
+    });
+  };
+}
+
+/** `/devices/{id}` as express writes it. */
+const expressPath = (path: string): string => path.replace(/\{(\w+)\}/g, ":$1");
+
+/** Mounts the table; what it doesn't list is answered 404, or 405 where the path has other methods. */
+export function mountRoutes(options: DispatchOptions): Router {
+  const router = Router({ strict: true, caseSensitive: true });
+  const methodsOf = new Map<string, string[]>();
+  for (const route of options.routes) {
+    const path = expressPath(route.path);
+    router[route.method](path, serve(route, options));
+    methodsOf.set(path, [...(methodsOf.get(path) ?? []), route.method.toUpperCase()]);
+  }
+  for (const [path, methods] of methodsOf) router.all(path, answerMethodNotAllowed(methods));
+  return router;
+}
+
+/** Turns what express itself throws into answers, and says how to sign in where that is missing. */
+export function prepareProblems(): ErrorRequestHandler {
+  return (thrown: unknown, _request, response, next) => {
+    if (isAppError(thrown) && thrown.status === 401) response.setHeader("www-authenticate", "Bearer");
+    if (thrown instanceof URIError) {
+      return next(badRequest({ code: "invalid_path", message: "The path is not valid percent-encoding." }));
+    }
+    next(thrown);
+  };
+}

@@ -1,0 +1,176 @@
+import { z } from "zod";
+import { defaultBodyLimitBytes } from "./json-body.ts";
+import type { Route } from "./route.ts";
+
+type Json = Record<string, unknown>;
+
+const problem: Json = {
+  type: "object",
+  description: "RFC 9457 problem details.",
+  required: ["type", "title", "status", "detail", "code", "requestId"],
+  properties: {
+    type: { type: "string", description: "`urn:rciots:error:<code>`" },
+    title: { type: "string" },
+    status: { type: "integer" },
+    detail: { type: "string", description: "A sentence for people." },
+    code: { type: "string", description: "Stable, for programs." },
+    requestId: { type: "string", description: "Also in the x-request-id header and in the platform's log." },
+    errors: {
+      type: "array",
+      description: "Of `invalid_input`: every field at fault.",
+      items: { type: "object", properties: { field: { type: "string" }, message: { type: "string" } } },
+    },
+  },
+  additionalProperties: true,
+};
+
+const problemReasons: Record<number, string> = {
+  400: "The input is not valid.",
+  401: "Not signed in, or the session or token is unknown, expired or revoked.",
+  403: "Not allowed.",
+  404: "There is no such thing in this organisation.",
+  409: "It conflicts with what is there.",
+  412: "It was changed since it was read (`If-Match`).",
+  413: "The body is too large.",
+  415: "The body is not JSON.",
+  422: "The content can't be processed; `faults` says where.",
+  429: "Too many failures; see Retry-After.",
+  503: "Busy; see Retry-After.",
+};
+
+/** Collects schemas with an id (`.meta({ id })`) under `components`, so that each is written once. */
+function createSchemaWriter(): { write: (schema: z.ZodType, io: "input" | "output") => Json; shared: Json } {
+  const shared: Json = {};
+  const relocate = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(relocate);
+    if (typeof value !== "object" || value === null) return value;
+    return Object.fromEntries(
+      Object.entries(value).map(([key, inner]) => [
+        key,
+        key === "$ref" && typeof inner === "string"
+          ? inner.replace("#/$defs/", "#/components/schemas/")
+          : relocate(inner),
+      ]),
+    );
+  };
+  return {
+    shared,
+    write(schema, io) {
+      const { $schema: _dialect, $defs, ...json } = z.toJSONSchema(schema, { io, unrepresentable: "any" }) as Json;
+      for (const [name, definition] of Object.entries(($defs ?? {}) as Json)) {
+        const { id: _id, ...rest } = relocate(definition) as Json;
+        shared[name] = rest;
+      }
+      return relocate(json) as Json;
+    },
+  };
+}
+
+function parameters(json: Json, place: "path" | "query"): Json[] {
+  const required = (json["required"] ?? []) as string[];
+  return Object.entries((json["properties"] ?? {}) as Record<string, Json>).map(([name, schema]) => {
+    const { description, ...rest } = schema;
+    return {
+      name,
+      in: place,
+      required: place === "path" || required.includes(name),
+      ...(description === undefined ? {} : { description }),
+      schema: rest,
+    };
+  });
+}
+
+const organizationParameter: Json = {
+  name: "X-Rciots-Organization",
+  in: "header",
+  required: false,
+  description: "Which of your organisations; absent: the first. An API token always means its own.",
+  schema: { type: "string" },
+};
+const ifMatchParameter: Json = {
+  name: "If-Match",
+  in: "header",
+  required: false,
+  description: "The ETag you read; 412 where it was changed since. Absent: whatever is there.",
+  schema: { type: "string" },
+};
+
+function problemStatuses(route: Route): number[] {
+  const signedIn = route.access === "public" ? [] : [401, 403];
+  const withBody = route.body === undefined ? [] : [413, 415];
+  const conditional = route.conditional === true ? [412] : [];
+  return [...new Set([400, ...signedIn, ...withBody, ...conditional, ...(route.problems ?? [])])].sort();
+}
+
+function describe(route: Route): string {
+  const who: Record<string, string> = {
+    public: "Needs no account.",
+    "signed-in": "For everybody signed in.",
+    "platform-admin": "For administrators of the platform.",
+  };
+  const needs = who[route.access] ?? `Needs the role \`${route.access}\` or a higher one.`;
+  const session = route.sessionOnly === true ? " API tokens are refused." : "";
+  return `${route.description === undefined ? "" : `${route.description}\n\n`}${needs}${session}`;
+}
+
+/** The OpenAPI 3.1 document of the table, made from the very schemas that requests are validated with. */
+export function describeApi(routes: readonly Route[], options: { serverUrl: string; version: string }): Json {
+  const schemas = createSchemaWriter();
+  const paths: Record<string, Json> = {};
+  for (const route of routes) {
+    const { success } = route;
+    const answer: Json = {
+      description: success.about,
+      ...(route.conditional === true ? { headers: { ETag: { schema: { type: "string" } } } } : {}),
+      ...(success.schema === undefined
+        ? {}
+        : { content: { "application/json": { schema: schemas.write(success.schema, "output") } } }),
+    };
+    const problems = problemStatuses(route).map((status) => [
+      String(status),
+      {
+        description: problemReasons[status] ?? "Refused.",
+        content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
+      },
+    ]);
+    const operation: Json = {
+      operationId: route.id,
+      tags: [route.tag],
+      summary: route.summary,
+      description: describe(route),
+      security: route.access === "public" ? [] : [{ bearer: [] }, { basic: [] }, { session: [] }],
+      parameters: [
+        ...(route.params === undefined ? [] : parameters(schemas.write(route.params, "input"), "path")),
+        ...(route.query === undefined ? [] : parameters(schemas.write(route.query, "input"), "query")),
+        ...(["public", "signed-in", "platform-admin"].includes(route.access) ? [] : [organizationParameter]),
+        ...(route.conditional === true ? [ifMatchParameter] : []),
+      ],
+      ...(route.body === undefined
+        ? {}
+        : {
+            requestBody: {
+              required: true,
+              description: `At most ${route.bodyLimitBytes ?? defaultBodyLimitBytes} bytes.`,
+              content: { "application/json": { schema: schemas.write(route.body, "input") } },
+            },
+          }),
+      responses: { [String(success.status)]: answer, ...Object.fromEntries(problems) },
+    };
+    const path = `/api/v1${route.path}`;
+    paths[path] = { ...paths[path], [route.method]: operation };
+  }
+  return {
+    openapi: "3.1.0",
+    info: { title: "RCIoTS", version: options.version, license: { name: "Apache-2.0", identifier: "Apache-2.0" } },
+    servers: [{ url: options.serverUrl }],
+    paths,
+    components: {
+      schemas: { ...schemas.shared, Problem: problem },
+      securitySchemes: {
+        bearer: { type: "http", scheme: "bearer", description: "A session token, or an API token (`rca_...`)." },
+        basic: { type: "http", scheme: "basic", description: "An API token as the password; any user name." },
+        session: { type: "apiKey", in: "cookie", name: "rciots_session", description: "Writes need X-CSRF-Token." },
+      },
+    },
+  };
+}

@@ -1,0 +1,154 @@
+import type { Role } from "@rciots/store";
+import { z } from "zod";
+import type { Caller, Member } from "../auth/caller.ts";
+
+export type Method = "get" | "post" | "put" | "patch" | "delete";
+
+/**
+ * Who may call a route. A role means: a member of the organisation with this role or a higher one.
+ * `signed-in` needs no membership; `public` needs nothing.
+ */
+export type Access = "public" | "signed-in" | "platform-admin" | Role;
+
+/** What a handler may know of the request besides its input. */
+export interface RequestContext {
+  requestId: string;
+  /** Network address of the caller. */
+  address: string;
+  /** The version that `If-Match` names; undefined where the header is absent or `*`. */
+  ifMatch: number | undefined;
+  /** Whether the caller's connection is HTTPS as far as is known. */
+  isSecure: boolean;
+  /** Of the session cookie that came along; null where none did. */
+  csrfToken: string | null;
+}
+
+export interface Reply<Body> {
+  body: Body;
+  /** Becomes the `ETag`. */
+  version?: number;
+  headers?: Record<string, string>;
+  /** Instead of the status that the route declares, such as 200 where a PUT replaced something. */
+  status?: number;
+}
+
+type Output<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;
+type ReplyBody<Schema> = Schema extends z.ZodType ? z.input<Schema> : undefined;
+type OptionalSchema = z.ZodType | undefined;
+
+export interface Input<Who, Params, Query, Body> {
+  caller: Who;
+  params: Output<Params>;
+  query: Output<Query>;
+  body: Output<Body>;
+  context: RequestContext;
+}
+
+interface Description {
+  method: Method;
+  /** Below `/api/v1`, such as `/devices/{id}`. */
+  path: string;
+  /** `operationId`: unique, camelCase. */
+  id: string;
+  tag: string;
+  summary: string;
+  description?: string;
+  /** Refused to API tokens: what would let a leaked one prolong or widen itself. */
+  sessionOnly?: boolean;
+  /** Takes `If-Match`; answers 412 where the version differs. */
+  conditional?: boolean;
+  /** Default 65,536. */
+  bodyLimitBytes?: number;
+  /** Statuses of the refusals that are particular to this route. */
+  problems?: number[];
+}
+
+interface Schemas<
+  Params extends OptionalSchema,
+  Query extends OptionalSchema,
+  Body extends OptionalSchema,
+  Result extends OptionalSchema,
+> {
+  params?: Params;
+  query?: Query;
+  body?: Body;
+  success: { status: 200 | 201 | 202 | 204; about: string; schema?: Result };
+}
+
+type Spec<
+  Who,
+  Allowed extends Access,
+  Params extends OptionalSchema,
+  Query extends OptionalSchema,
+  Body extends OptionalSchema,
+  Result extends OptionalSchema,
+> = Description &
+  Schemas<Params, Query, Body, Result> & {
+    access: Allowed;
+    handler: (input: Input<Who, Params, Query, Body>) => Promise<Reply<ReplyBody<Result>>>;
+  };
+
+/** A route with its types erased: what is mounted, documented and tested. */
+export interface Route extends Description {
+  access: Access;
+  params: z.ZodType | undefined;
+  query: z.ZodType | undefined;
+  body: z.ZodType | undefined;
+  success: { status: number; about: string; schema: z.ZodType | undefined };
+  run: (input: Input<Caller | null, z.ZodType, z.ZodType, z.ZodType>) => Promise<Reply<unknown>>;
+}
+
+function erase<
+  Who,
+  Allowed extends Access,
+  P extends OptionalSchema,
+  Q extends OptionalSchema,
+  B extends OptionalSchema,
+  R extends OptionalSchema,
+>(spec: Spec<Who, Allowed, P, Q, B, R>): Route {
+  const { handler, params, query, body, success, ...description } = spec;
+  return {
+    ...description,
+    params,
+    query,
+    body,
+    success: { status: success.status, about: success.about, schema: success.schema },
+    // The dispatcher hands over what these very schemas made of the request, and the caller that `access` asks for.
+    run: (input) => handler(input as unknown as Input<Who, P, Q, B>),
+  };
+}
+
+/** A route within the caller's organisation. */
+export function defineRoute<
+  P extends OptionalSchema = undefined,
+  Q extends OptionalSchema = undefined,
+  B extends OptionalSchema = undefined,
+  R extends OptionalSchema = undefined,
+>(spec: Spec<Member, Role, P, Q, B, R>): Route {
+  return erase(spec);
+}
+
+/** A route about the caller's own account, or the platform as a whole. */
+export function defineAccountRoute<
+  P extends OptionalSchema = undefined,
+  Q extends OptionalSchema = undefined,
+  B extends OptionalSchema = undefined,
+  R extends OptionalSchema = undefined,
+>(spec: Spec<Caller, "signed-in" | "platform-admin", P, Q, B, R>): Route {
+  return erase(spec);
+}
+
+/** A route that needs no account. */
+export function definePublicRoute<
+  P extends OptionalSchema = undefined,
+  Q extends OptionalSchema = undefined,
+  B extends OptionalSchema = undefined,
+  R extends OptionalSchema = undefined,
+>(spec: Spec<null, "public", P, Q, B, R>): Route {
+  return erase(spec);
+}
+
+/** Whether a call of the route changes nothing, so that a read-only token may make it. */
+export function isRead(route: Pick<Route, "method">): boolean {
+  return route.method === "get";
+}

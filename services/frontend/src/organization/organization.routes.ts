@@ -1,0 +1,113 @@
+import type { Organization } from "@rciots/store";
+import { z } from "zod";
+import { mapPage, pageOf, pageQuery } from "../http/cursor.ts";
+import { idParams, titleField } from "../http/fields.ts";
+import { defineAccountRoute, defineRoute, type Route } from "../http/route.ts";
+import type { OrganizationService } from "./organization.service.ts";
+
+const organizationSchema = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    status: z.enum(["active", "suspended"]),
+    createdAt: z.iso.datetime(),
+  })
+  .meta({ id: "Organization" });
+
+const view = ({ _id, name, status, createdAt }: Organization): z.input<typeof organizationSchema> => ({
+  id: _id,
+  name,
+  status,
+  createdAt: createdAt.toISOString(),
+});
+
+const tag = "Organisation";
+
+export function organizationRoutes({ organizations }: { organizations: OrganizationService }): Route[] {
+  return [
+    defineRoute({
+      method: "get",
+      path: "/organization",
+      id: "getOrganization",
+      tag,
+      summary: "The organisation of this request",
+      access: "viewer",
+      success: { status: 200, about: "The organisation.", schema: organizationSchema },
+      async handler({ caller }) {
+        return { body: view(await organizations.get(caller.organizationId)) };
+      },
+    }),
+    defineRoute({
+      method: "patch",
+      path: "/organization",
+      id: "updateOrganization",
+      tag,
+      summary: "Rename the organisation",
+      access: "admin",
+      body: z.strictObject({ name: titleField }),
+      success: { status: 200, about: "Renamed.", schema: organizationSchema },
+      problems: [409],
+      async handler({ caller, body, context }) {
+        return { body: view(await organizations.rename({ caller, context }, body.name)) };
+      },
+    }),
+    defineRoute({
+      method: "post",
+      path: "/organization/certificate-authority/rotate",
+      id: "rotateCertificateAuthority",
+      tag,
+      summary: "Make a new intermediate certificate authority",
+      description: "Certificates of the old one stay good until they expire; renewals come from the new one.",
+      access: "owner",
+      success: { status: 202, about: "Will be made within moments.", schema: z.object({ requested: z.literal(true) }) },
+      problems: [409],
+      async handler({ caller, context }) {
+        await organizations.rotateAuthority({ caller, context });
+        return { body: { requested: true } };
+      },
+    }),
+    defineAccountRoute({
+      method: "get",
+      path: "/organizations",
+      id: "listOrganizations",
+      tag,
+      summary: "List all organisations of the platform",
+      access: "platform-admin",
+      query: z.strictObject(pageQuery),
+      success: { status: 200, about: "A page, oldest first.", schema: pageOf(organizationSchema) },
+      async handler({ query }) {
+        return { body: mapPage(await organizations.list(query), view) };
+      },
+    }),
+    defineAccountRoute({
+      method: "post",
+      path: "/organizations",
+      id: "createOrganization",
+      tag,
+      summary: "Create an organisation",
+      access: "platform-admin",
+      body: z.strictObject({ name: titleField }),
+      success: { status: 201, about: "Created.", schema: organizationSchema },
+      problems: [409],
+      async handler({ caller, body, context }) {
+        return { body: view(await organizations.create({ caller, context }, body.name)) };
+      },
+    }),
+    defineAccountRoute({
+      method: "patch",
+      path: "/organizations/{id}",
+      id: "setOrganizationStatus",
+      tag,
+      summary: "Suspend or resume an organisation",
+      description: "A suspended organisation's devices are cut and refused; its operators may look, not change.",
+      access: "platform-admin",
+      params: idParams("org"),
+      body: z.strictObject({ status: z.enum(["active", "suspended"]) }),
+      success: { status: 200, about: "Changed.", schema: organizationSchema },
+      problems: [404],
+      async handler({ caller, params, body, context }) {
+        return { body: view(await organizations.setStatus({ caller, context }, params.id, body.status)) };
+      },
+    }),
+  ];
+}

@@ -1,0 +1,146 @@
+import { config, loadSettings, type Environment, type LogLevel } from "@rciots/runtime";
+
+const dayMs = 86_400_000;
+
+/** Everything an operator may set, in the order of `--help`. */
+export const settings = {
+  dataDir: config.required(
+    config.text({
+      env: "RCIOTS_DATA_DIR",
+      about: "Folder of the embedded store, the keys and the caches",
+      fallback: "./data",
+    }),
+  ),
+  consoleHost: config.required(
+    config.text({
+      env: "RCIOTS_CONSOLE_HOST",
+      about: "Address the console and the API listen on",
+      fallback: "127.0.0.1",
+    }),
+  ),
+  consolePort: config.required(
+    config.port({
+      env: "RCIOTS_CONSOLE_PORT",
+      about: "Port of the console and the API (http)",
+      fallback: 8080,
+    }),
+  ),
+  deviceHost: config.text({
+    env: "RCIOTS_DEVICE_HOST",
+    about: "Address the enrolment and edge endpoints listen on",
+    fallbackText: "all addresses",
+  }),
+  enrollPort: config.required(
+    config.port({ env: "RCIOTS_ENROLL_PORT", about: "Port of enrolment (https)", fallback: 8443 }),
+  ),
+  edgePort: config.required(
+    config.port({ env: "RCIOTS_EDGE_PORT", about: "Port of the device channel (wss)", fallback: 8444 }),
+  ),
+  publicHost: config.required(
+    config.text({
+      env: "RCIOTS_PUBLIC_HOST",
+      about: "Host name or address by which devices reach this machine; goes into the server certificates",
+      fallback: "localhost",
+    }),
+  ),
+  serverNames: config.required(
+    config.list({
+      env: "RCIOTS_SERVER_NAMES",
+      about: "More names and addresses for the server certificates, comma-separated",
+      fallback: [],
+    }),
+  ),
+  enrollUrl: config.httpUrl({
+    env: "RCIOTS_ENROLL_URL",
+    about: "Enrolment as devices reach it, where a proxy stands before it",
+    fallbackText: "https://<public host>:<enroll port>",
+  }),
+  edgeUrl: config.httpUrl({
+    env: "RCIOTS_EDGE_URL",
+    about: "The device channel as devices reach it (https)",
+    fallbackText: "https://<public host>:<edge port>",
+  }),
+  adminPassword: config.secret({
+    env: "RCIOTS_ADMIN_PASSWORD",
+    about: "First password of the administrator, for scripts; at least 12 characters",
+    fallbackText: "generated and printed once",
+  }),
+  mongodbUri: config.secret({
+    env: "MONGODB_URI",
+    about: "A MongoDB to use in place of the embedded store",
+    fallbackText: "the embedded store",
+  }),
+  masterKey: config.secret({
+    env: "RCIOTS_MASTER_KEY",
+    about: "Key that wraps the organisations' data keys: 32 bytes in base64 or hex",
+    fallbackText: "generated in the data folder",
+  }),
+  caKey: config.secret({
+    env: "RCIOTS_CA_KEY",
+    about: "Key that the CA's private keys are sealed with: 32 bytes in base64 or hex",
+    fallbackText: "generated in the data folder",
+  }),
+  certificateLifetimeMs: config.required(
+    config.duration({
+      env: "RCIOTS_CERTIFICATE_LIFETIME",
+      about: "Lifetime of device certificates",
+      fallback: 90 * dayMs,
+      fallbackText: "90d",
+      minMs: 60_000,
+      maxMs: 825 * dayMs,
+    }),
+  ),
+  tlsCertFile: config.text({
+    env: "RCIOTS_TLS_CERT_FILE",
+    about: "PEM certificate chain for the device endpoints",
+    fallbackText: "issued by the platform's CA",
+  }),
+  tlsKeyFile: config.text({ env: "RCIOTS_TLS_KEY_FILE", about: "PEM key of that certificate" }),
+  allowServerKeys: config.required(
+    config.flag({
+      env: "RCIOTS_ALLOW_SERVER_KEYS",
+      about: "Let devices that can't make a key ask the platform for one",
+      fallback: false,
+    }),
+  ),
+  gitAllowPrivate: config.required(
+    config.flag({
+      env: "RCIOTS_GIT_ALLOW_PRIVATE",
+      about: "Let templates come from Git servers at private addresses",
+      fallback: false,
+    }),
+  ),
+  gitAllowFile: config.required(
+    config.flag({
+      env: "RCIOTS_GIT_ALLOW_FILE",
+      about: "Let templates come from Git repositories on this machine's disk",
+      fallback: false,
+    }),
+  ),
+  kustomize: config.text({
+    env: "RCIOTS_KUSTOMIZE",
+    about: "Path of kustomize, kubectl or oc",
+    fallbackText: "found on the PATH, or fetched",
+  }),
+  trustProxy: config.required(
+    config.flag({
+      env: "RCIOTS_TRUST_PROXY",
+      about: "Take the client's address from X-Forwarded-For of one proxy before the API",
+      fallback: false,
+    }),
+  ),
+  logLevel: config.required(
+    config.oneOf<LogLevel>({
+      env: "RCIOTS_LOG_LEVEL",
+      about: "debug, info, warn, error or silent",
+      values: ["debug", "info", "warn", "error", "silent"],
+      fallback: "warn",
+    }),
+  ),
+} as const;
+
+/** @throws ConfigError with all faults */
+export function loadConfig(env: Environment, args: readonly string[] = []) {
+  return loadSettings(settings, { env, args });
+}
+export type StandaloneConfig = ReturnType<typeof loadConfig>;

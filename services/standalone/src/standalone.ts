@@ -1,0 +1,199 @@
+import { mkdir } from "node:fs/promises";
+import { networkInterfaces } from "node:os";
+import { join, resolve } from "node:path";
+import { createConnector } from "@rciots/connector";
+import { createDesiredState, createOrganizationVault } from "@rciots/desired-state";
+import { startEmbeddedMongo } from "@rciots/embedded-mongo";
+import { createEnroll } from "@rciots/enroll";
+import { createFrontend, ensureFirstRun } from "@rciots/frontend";
+import { createGitSource, createKustomize, fetchKustomize, type KustomizeBinary } from "@rciots/manifests";
+import {
+  createMemoryBus,
+  createVault,
+  errorMessage,
+  parseMasterKeys,
+  stopInOrder,
+  type Logger,
+  type Stoppable,
+} from "@rciots/runtime";
+import { createStore } from "@rciots/store";
+import type { StandaloneConfig } from "./config.ts";
+import { loadOrCreateKeyFile } from "./key-file.ts";
+
+const stopTimeoutMs = 20_000;
+
+export interface Standalone {
+  consoleUrl: string;
+  enrollUrl: string;
+  edgeUrl: string;
+  /** SHA-256 of the root certificate, in hex; what an agent is told to trust. */
+  caFingerprint: string;
+  /** The administrator; the password only where it was made in this very start. */
+  admin: { username: string; password?: string };
+  /** What renders templates, or null where nothing was found. */
+  kustomize: KustomizeBinary | null;
+  stop(): Promise<void>;
+}
+
+/** Where devices are expected: every address, by IPv6 where this machine has it. */
+function anyAddress(): string {
+  const addresses = Object.values(networkInterfaces()).flat();
+  return addresses.some((address) => address?.family === "IPv6") ? "::" : "0.0.0.0";
+}
+
+const httpsUrl = (host: string, port: number): string =>
+  `https://${host.includes(":") ? `[${host}]` : host}:${port}`;
+
+async function findRenderer(
+  config: StandaloneConfig,
+  dataDir: string,
+  say: (message: string) => void,
+): Promise<KustomizeBinary | null> {
+  const found = await fetchKustomize({
+    pathEnv: process.env["PATH"],
+    cacheDir: join(dataDir, "cache", "kustomize"),
+    explicitPath: config.kustomize,
+    onProgress: say,
+  }).catch((error: unknown) => {
+    say(errorMessage(error));
+    return null;
+  });
+  return found;
+}
+
+/**
+ * Enrolment, connector, API and store in one process. What was started is stopped again when a later part
+ * can't start.
+ */
+export async function startStandalone(options: {
+  config: StandaloneConfig;
+  logger: Logger;
+  /** Told what takes long or is missing. */
+  say?: (message: string) => void;
+}): Promise<Standalone> {
+  const { config, logger, say = () => undefined } = options;
+  const started: Stoppable[] = [];
+  // Last started, first stopped: the store outlives everything that writes to it.
+  const stop = async (): Promise<void> => {
+    await stopInOrder(started.splice(0).reverse(), { timeoutMs: stopTimeoutMs, logger });
+  };
+  try {
+    return { ...(await startParts({ config, logger, say, started })), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function startParts(options: {
+  config: StandaloneConfig;
+  logger: Logger;
+  say: (message: string) => void;
+  started: Stoppable[];
+}): Promise<Omit<Standalone, "stop">> {
+  const { config, logger, say, started } = options;
+  const dataDir = resolve(config.dataDir);
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const vaultOf = async (given: string | undefined, name: string) =>
+    createVault({
+      masterKeys: parseMasterKeys(given ?? (await loadOrCreateKeyFile(join(dataDir, "keys", name)))),
+    });
+  const vault = await vaultOf(config.masterKey, "master.key");
+  const caVault = await vaultOf(config.caKey, "ca.key");
+
+  const store = await openStore({ config, dataDir, logger, started });
+  const bus = createMemoryBus();
+  const secretVault = createOrganizationVault({ store, vault });
+  const binary = await findRenderer(config, dataDir, say);
+  const kustomize = binary === null ? null : createKustomize({ binary });
+  const desiredState = createDesiredState({ store, secretVault, kustomize, logger });
+  const admin = await ensureFirstRun({ store, vault, adminPassword: config.adminPassword });
+
+  const deviceHost = config.deviceHost ?? anyAddress();
+  const serverNames = [config.publicHost, ...config.serverNames];
+  const enroll = createEnroll({
+    store,
+    bus,
+    logger: logger.child({ service: "enroll" }),
+    caVault,
+    host: deviceHost,
+    port: config.enrollPort,
+    edgeUrl: config.edgeUrl ?? httpsUrl(config.publicHost, config.edgePort),
+    serverNames: { enroll: serverNames, edge: serverNames },
+    certificateLifetimeMs: config.certificateLifetimeMs,
+    allowServerKeys: config.allowServerKeys,
+    ...(config.tlsCertFile !== undefined && config.tlsKeyFile !== undefined
+      ? { ownTls: { certFile: config.tlsCertFile, keyFile: config.tlsKeyFile } }
+      : {}),
+  });
+  await enroll.start();
+  started.push({ name: "enroll", stop: enroll.stop });
+
+  const connector = createConnector({
+    store,
+    bus,
+    logger: logger.child({ service: "connector" }),
+    vault,
+    desiredState,
+    renewer: enroll.renewer,
+    edgeTls: enroll.edgeTls,
+    host: deviceHost,
+    port: config.edgePort,
+    connectorId: "standalone",
+  });
+  await connector.start();
+  started.push({ name: "connector", stop: connector.stop });
+
+  const enrollUrl = config.enrollUrl ?? httpsUrl(config.publicHost, enroll.address().port);
+  const edgeUrl = config.edgeUrl ?? httpsUrl(config.publicHost, connector.address().port);
+  const git = createGitSource({
+    cacheDir: join(dataDir, "cache", "git"),
+    policy: { allowPrivateAddresses: config.gitAllowPrivate, allowFileUrls: config.gitAllowFile },
+  });
+  const frontend = createFrontend({
+    store,
+    bus,
+    logger: logger.child({ service: "frontend" }),
+    vault,
+    secretVault,
+    desiredState,
+    git,
+    host: config.consoleHost,
+    port: config.consolePort,
+    publicUrls: { enroll: enrollUrl, edge: edgeUrl },
+    caFingerprint: enroll.caFingerprint,
+    trustProxy: config.trustProxy,
+  });
+  await frontend.start();
+  started.push({ name: "frontend", stop: frontend.stop });
+  const consoleHost = config.consoleHost === "127.0.0.1" ? "localhost" : config.consoleHost;
+  return {
+    consoleUrl: `http://${consoleHost}:${frontend.address().port}`,
+    enrollUrl,
+    edgeUrl,
+    caFingerprint: enroll.caFingerprint(),
+    admin,
+    kustomize: binary,
+  };
+}
+
+async function openStore(options: {
+  config: StandaloneConfig;
+  dataDir: string;
+  logger: Logger;
+  started: Stoppable[];
+}) {
+  const { config, dataDir, logger, started } = options;
+  let uri = config.mongodbUri;
+  if (uri === undefined) {
+    const embedded = await startEmbeddedMongo({
+      dataDir: join(dataDir, "store"),
+      logger: logger.child({ service: "embedded-mongo" }),
+    });
+    started.push({ name: "embedded store", stop: embedded.stop });
+    uri = embedded.uri;
+  }
+  const store = await createStore({ uri });
+  started.push({ name: "store", stop: store.close });
+  return store;
+}
