@@ -101,7 +101,12 @@ async function toRecord(ca: Issuer, sealer: KeySealer): Promise<PlatformCaRecord
  * @throws CaError when the root or server CA certificate can't be read
  */
 export function createAuthority(options: AuthorityOptions): Authority {
-  const { sealerFor, crlUrlOf, deviceValidityMs = profiles.device.lifetimeMs, now = () => new Date() } = options;
+  const {
+    sealerFor,
+    crlUrlOf,
+    deviceValidityMs = profiles.device.lifetimeMs,
+    now = () => new Date(),
+  } = options;
   const root = loadCaCertificate(options.root.certificatePem);
   const issuers = createIssuerCache({ maxCount: 1_000 });
 
@@ -111,7 +116,10 @@ export function createAuthority(options: AuthorityOptions): Authority {
       throw new CaError("issuer_wrong_organisation", "The stored CA belongs to another organisation.");
     }
     const sealer = await sealerFor(organizationId);
-    return createIssuer(ca, await openKey({ sealedKey: record.sealedKey, sealer, aad: keyAad(ca.fingerprint) }));
+    return createIssuer(
+      ca,
+      await openKey({ sealedKey: record.sealedKey, sealer, aad: keyAad(ca.fingerprint) }),
+    );
   };
   const openIntermediate = (record: IntermediateRecord): Promise<Issuer> =>
     issuers.get(record.certificatePem, () => open(record, record.organizationId));
@@ -131,16 +139,24 @@ export function createAuthority(options: AuthorityOptions): Authority {
     async issueDevice(request) {
       const own = request.intermediates.filter((record) => record.organizationId === request.organizationId);
       const record = findIssuing(own);
-      if (record === undefined) throw new CaError("no_issuing_intermediate", "The organisation has no issuing CA.");
+      if (record === undefined)
+        throw new CaError("no_issuing_intermediate", "The organisation has no issuing CA.");
       const issuer = await openIntermediate(record);
       const validityMs = request.validityMs ?? deviceValidityMs;
-      return withChain(issueDeviceCertificate({ ...request, validityMs, issuer, crlUrl: crlUrl(issuer), now: now() }), issuer);
+      return withChain(
+        issueDeviceCertificate({ ...request, validityMs, issuer, crlUrl: crlUrl(issuer), now: now() }),
+        issuer,
+      );
     },
     async issueServer(request) {
       const { serverCa } = options;
-      if (serverCa === undefined) throw new CaError("no_issuing_intermediate", "The platform has no CA for servers.");
+      if (serverCa === undefined)
+        throw new CaError("no_issuing_intermediate", "The platform has no CA for servers.");
       const issuer = await issuers.get(serverCa.certificatePem, () => open(serverCa));
-      return withChain(issueServerCertificate({ ...request, issuer, crlUrl: crlUrl(issuer), now: now() }), issuer);
+      return withChain(
+        issueServerCertificate({ ...request, issuer, crlUrl: crlUrl(issuer), now: now() }),
+        issuer,
+      );
     },
     async rotateIntermediate({ intermediates, ...request }) {
       const issuing = await createIntermediate(request);

@@ -47,8 +47,18 @@ interface CreateCaOptions extends CaOptions {
   extensions?: readonly Buffer[];
 }
 
-function createCa({ profile, name, root, organization, extensions, validityMs, curve, now = new Date() }: CreateCaOptions): Issuer {
-  if (root?.pathLength === 0) throw new CaError("issuer_path_length", "The root's path length leaves no room for a CA below it.");
+function createCa({
+  profile,
+  name,
+  root,
+  organization,
+  extensions,
+  validityMs,
+  curve,
+  now = new Date(),
+}: CreateCaOptions): Issuer {
+  if (root?.pathLength === 0)
+    throw new CaError("issuer_path_length", "The root's path length leaves no room for a CA below it.");
   const { privateKey, publicKey } = generateKeyPair(curve);
   const { subjectPublicKeyInfo } = checkKeyObject(publicKey);
   const keyId = keyIdentifierOf(readBitString(readDer(subjectPublicKeyInfo).children[1])).toString("hex");

@@ -1,7 +1,16 @@
 import { createHash } from "node:crypto";
 import { CaError } from "./ca-error.ts";
 import { keyUsageBits, type CertificateProfile } from "./certificate-profile.ts";
-import { bitString, constructed, derTrue, integer, namedBits, octetString, primitive, sequence } from "./der-writer.ts";
+import {
+  bitString,
+  constructed,
+  derTrue,
+  integer,
+  namedBits,
+  octetString,
+  primitive,
+  sequence,
+} from "./der-writer.ts";
 import { encodeOrganizationSubtree, generalName } from "./names.ts";
 import { oids } from "./object-identifiers.ts";
 
@@ -14,7 +23,8 @@ export function keyIdentifierOf(publicKeyBits: Uint8Array): Buffer {
   return createHash("sha256").update(publicKeyBits).digest().subarray(0, 20);
 }
 
-export const subjectKeyIdentifier = (keyId: Uint8Array): Buffer => extension(oids.subjectKeyIdentifier, octetString(keyId));
+export const subjectKeyIdentifier = (keyId: Uint8Array): Buffer =>
+  extension(oids.subjectKeyIdentifier, octetString(keyId));
 
 export const authorityKeyIdentifier = (keyId: Uint8Array): Buffer =>
   extension(oids.authorityKeyIdentifier, sequence(primitive(0, keyId)));
@@ -55,7 +65,11 @@ export function organizationNameConstraints(organizationId: string): Buffer {
 
 export function crlDistributionPoint(url: string): Buffer {
   const isPlain = /^https?:\/\/[\x21-\x7e]{1,1000}$/.test(url) && URL.canParse(url);
-  if (!isPlain) throw new CaError("name_invalid", "The CRL's address must be an HTTP or HTTPS URL of at most 1000 characters.");
+  if (!isPlain)
+    throw new CaError(
+      "name_invalid",
+      "The CRL's address must be an HTTP or HTTPS URL of at most 1000 characters.",
+    );
   const fullName = constructed(0, constructed(0, generalName.uri(url)));
   return extension(oids.crlDistributionPoints, sequence(sequence(fullName)));
 }

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { createPrivateKey, X509Certificate } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { X509Certificate } from "node:crypto";
 import { isCaError, type CaErrorCode } from "./ca-error.ts";
 import { createIntermediateCa, createRootCa, createServerCa } from "./certificate-authorities.ts";
 import { backdateMs, dayMs, profiles, yearMs } from "./certificate-profile.ts";
@@ -8,9 +7,14 @@ import { buildCertificate, chooseValidity, newSerial } from "./certificate.ts";
 import { createCsr } from "./csr-writer.ts";
 import { readDer, splitSequence } from "./der-reader.ts";
 import { issueDeviceCertificate, issueServerCertificate } from "./end-entity.ts";
-import { createIssuer, loadCaCertificate } from "./issuer.ts";
 import { generateKeyPair } from "./key-pair.ts";
-import { createOpensslFixture, findZlint, runProgram, testIds, type OpensslFixture } from "./openssl.fixture.ts";
+import {
+  createOpensslFixture,
+  findZlint,
+  runProgram,
+  testIds,
+  type OpensslFixture,
+} from "./openssl.fixture.ts";
 import { checkKeyObject } from "./public-key.policy.ts";
 
 const refusal = (code: CaErrorCode) => (error: unknown) => isCaError(error) && error.code === code;
@@ -23,8 +27,16 @@ const serverCa = createServerCa({ root, name: "Servers" });
 const { privateKey, publicKey } = generateKeyPair();
 const csr = createCsr({ privateKey, commonName: "ignored" });
 const crlUrl = "http://crl.example.com/devices.crl";
-const issueDevice = () => issueDeviceCertificate({ issuer: intermediate, organizationId: organization, deviceId: device, csr, crlUrl });
-const issueServer = (names: { dnsNames: string[]; ipAddresses?: string[] }) => issueServerCertificate({ issuer: serverCa, publicKey, ...names });
+const issueDevice = () =>
+  issueDeviceCertificate({
+    issuer: intermediate,
+    organizationId: organization,
+    deviceId: device,
+    csr,
+    crlUrl,
+  });
+const issueServer = (names: { dnsNames: string[]; ipAddresses?: string[] }) =>
+  issueServerCertificate({ issuer: serverCa, publicKey, ...names });
 
 describe("certificates", () => {
   let openssl: OpensslFixture;
@@ -34,7 +46,13 @@ describe("certificates", () => {
     await openssl.file("int.pem", intermediate.pem);
     await openssl.file("srv-ca.pem", serverCa.pem);
     await openssl.file("dev.pem", issueDevice().certificatePem);
-    await openssl.file("srv.pem", issueServer({ dnsNames: ["edge.example.com", "*.edge.example.com"], ipAddresses: ["198.51.100.7", "2001:db8::7"] }).certificatePem);
+    await openssl.file(
+      "srv.pem",
+      issueServer({
+        dnsNames: ["edge.example.com", "*.edge.example.com"],
+        ipAddresses: ["198.51.100.7", "2001:db8::7"],
+      }).certificatePem,
+    );
   });
   after(() => openssl.remove());
   const verify = (untrusted: string, leaf: string, ...options: string[]) =>
@@ -43,14 +61,28 @@ describe("certificates", () => {
   describe("when OpenSSL judges them", () => {
     it("accepts a device as a TLS client only", async () => {
       assert.match(await verify("int.pem", "dev.pem", "-purpose", "sslclient"), /dev.pem: OK/);
-      await assert.rejects(verify("int.pem", "dev.pem", "-purpose", "sslserver"), /unsuitable certificate purpose|unsupported certificate purpose/);
+      await assert.rejects(
+        verify("int.pem", "dev.pem", "-purpose", "sslserver"),
+        /unsuitable certificate purpose|unsupported certificate purpose/,
+      );
     });
 
     it("accepts a server as a TLS server only, under its names", async () => {
-      for (const option of [["-verify_hostname", "edge.example.com"], ["-verify_hostname", "a.edge.example.com"], ["-verify_ip", "198.51.100.7"], ["-verify_ip", "2001:db8::7"]]) {
-        assert.match(await verify("srv-ca.pem", "srv.pem", "-purpose", "sslserver", ...option), /srv.pem: OK/);
+      for (const option of [
+        ["-verify_hostname", "edge.example.com"],
+        ["-verify_hostname", "a.edge.example.com"],
+        ["-verify_ip", "198.51.100.7"],
+        ["-verify_ip", "2001:db8::7"],
+      ]) {
+        assert.match(
+          await verify("srv-ca.pem", "srv.pem", "-purpose", "sslserver", ...option),
+          /srv.pem: OK/,
+        );
       }
-      await assert.rejects(verify("srv-ca.pem", "srv.pem", "-verify_hostname", "other.example.com"), /hostname mismatch/i);
+      await assert.rejects(
+        verify("srv-ca.pem", "srv.pem", "-verify_hostname", "other.example.com"),
+        /hostname mismatch/i,
+      );
       await assert.rejects(verify("srv-ca.pem", "srv.pem", "-purpose", "sslclient"), /certificate purpose/);
     });
 
@@ -68,19 +100,38 @@ describe("certificates", () => {
 
     it("refuses a server certificate below an organisation's intermediate", async () => {
       // The façade refuses to make one; a stolen intermediate key would not ask.
-      const forged = issueServerCertificate({ issuer: { ...intermediate, organizationId: undefined }, publicKey, dnsNames: ["edge.example.com"] });
+      const forged = issueServerCertificate({
+        issuer: { ...intermediate, organizationId: undefined },
+        publicKey,
+        dnsNames: ["edge.example.com"],
+      });
       await openssl.file("forged.pem", forged.certificatePem);
-      await assert.rejects(verify("int.pem", "forged.pem", "-purpose", "sslserver"), /subtree violation|certificate purpose/);
+      await assert.rejects(
+        verify("int.pem", "forged.pem", "-purpose", "sslserver"),
+        /subtree violation|certificate purpose/,
+      );
       await assert.rejects(verify("int.pem", "forged.pem"), /subtree violation/);
     });
 
     it("refuses a CA below an intermediate (path length)", async () => {
-      const below = createIntermediateCa({ root: { ...intermediate, pathLength: undefined }, organizationId: organization, name: "Below" });
-      const leaf = issueDeviceCertificate({ issuer: below, organizationId: organization, deviceId: device, publicKey });
+      const below = createIntermediateCa({
+        root: { ...intermediate, pathLength: undefined },
+        organizationId: organization,
+        name: "Below",
+      });
+      const leaf = issueDeviceCertificate({
+        issuer: below,
+        organizationId: organization,
+        deviceId: device,
+        publicKey,
+      });
       await openssl.file("chain.pem", below.pem + intermediate.pem);
       await openssl.file("deep.pem", leaf.certificatePem);
       await assert.rejects(verify("chain.pem", "deep.pem"), /path length constraint exceeded/);
-      assert.throws(() => createIntermediateCa({ root: intermediate, organizationId: organization, name: "Below" }), refusal("issuer_path_length"));
+      assert.throws(
+        () => createIntermediateCa({ root: intermediate, organizationId: organization, name: "Below" }),
+        refusal("issuer_path_length"),
+      );
     });
 
     it("shows the device profile", async () => {
@@ -102,7 +153,13 @@ describe("certificates", () => {
 
     it("shows the intermediate's profile", async () => {
       const text = await openssl.run("x509", "-in", "int.pem", "-noout", "-text");
-      for (const part of [/CA:TRUE, pathlen:0/, /Certificate Sign, CRL Sign\n/, /Name Constraints: critical/, /DirName: ?O ?= ?org_01J8ZQ4N6W3T5V7X9YABCDEFGA/, new RegExp(`URI:rciots://org/${organization}\\n`)]) {
+      for (const part of [
+        /CA:TRUE, pathlen:0/,
+        /Certificate Sign, CRL Sign\n/,
+        /Name Constraints: critical/,
+        /DirName: ?O ?= ?org_01J8ZQ4N6W3T5V7X9YABCDEFGA/,
+        new RegExp(`URI:rciots://org/${organization}\\n`),
+      ]) {
         assert.match(text, part);
       }
     });
@@ -119,18 +176,37 @@ describe("certificates", () => {
       const zlint = findZlint();
       if (zlint === undefined) return this.skip();
       for (const name of ["root.pem", "int.pem", "srv-ca.pem", "dev.pem", "srv.pem"]) {
-        const output = await runProgram(zlint, ["-includeSources", "RFC5280,RFC5480,RFC5891,RFC3279,RFC8813,Community", name], openssl.folder);
+        const output = await runProgram(
+          zlint,
+          ["-includeSources", "RFC5280,RFC5480,RFC5891,RFC3279,RFC8813,Community", name],
+          openssl.folder,
+        );
         const results = JSON.parse(output) as Record<string, { result: string }>;
-        const findings = Object.entries(results).filter(([, { result }]) => ["warn", "error", "fatal"].includes(result));
-        assert.deepEqual(findings.map(([lint]) => lint).filter((lint) => !tolerated.has(lint)), [], name);
+        const findings = Object.entries(results).filter(([, { result }]) =>
+          ["warn", "error", "fatal"].includes(result),
+        );
+        assert.deepEqual(
+          findings.map(([lint]) => lint).filter((lint) => !tolerated.has(lint)),
+          [],
+          name,
+        );
       }
     });
     // "rciots://org/..." names no host on purpose. The other two are advice for public web PKI.
-    const tolerated = new Set(["e_ext_san_uri_host_not_fqdn_or_ip", "w_ext_subject_key_identifier_not_recommended_subscriber", "n_subject_common_name_included"]);
+    const tolerated = new Set([
+      "e_ext_san_uri_host_not_fqdn_or_ip",
+      "w_ext_subject_key_identifier_not_recommended_subscriber",
+      "n_subject_common_name_included",
+    ]);
   });
 
   describe("when their DER is read strictly", () => {
-    for (const [name, der] of [["root", root.der], ["intermediate", intermediate.der], ["device", issueDevice().der], ["server", issueServer({ dnsNames: ["a.example"] }).der]] as const) {
+    for (const [name, der] of [
+      ["root", root.der],
+      ["intermediate", intermediate.der],
+      ["device", issueDevice().der],
+      ["server", issueServer({ dnsNames: ["a.example"] }).der],
+    ] as const) {
       it(`is canonical, of version 3, with a 20-byte positive serial, and no extension empty or twice (${name})`, () => {
         const [signed, algorithm] = readDer(der).children;
         assert.ok(signed && algorithm);
@@ -139,13 +215,15 @@ describe("certificates", () => {
         assert.equal(serial?.value.length, 20);
         assert.ok(serial.value.readUInt8(0) >= 0x40 && serial.value.readUInt8(0) < 0x80);
         assert.deepEqual(innerAlgorithm, algorithm);
-        for (const time of validity?.children ?? []) assert.match(`${time.tag}:${time.value.toString("latin1")}`, /^23:\d{12}Z$/);
+        for (const time of validity?.children ?? [])
+          assert.match(`${time.tag}:${time.value.toString("latin1")}`, /^23:\d{12}Z$/);
         const extensions = signed.children.at(-1)?.children[0]?.children ?? [];
         const names = extensions.map((extension) => extension.children[0]?.value.toString("hex"));
         assert.equal(new Set(names).size, names.length);
         for (const extension of extensions) {
           // A critical flag is there when true only: DER leaves defaults out.
-          if (extension.children.length === 3) assert.equal(extension.children[1]?.value.toString("hex"), "ff");
+          if (extension.children.length === 3)
+            assert.equal(extension.children[1]?.value.toString("hex"), "ff");
           assert.ok(readDer(extension.children.at(-1)?.value ?? Buffer.alloc(0)));
         }
       });
@@ -170,12 +248,31 @@ describe("certificates", () => {
       sameSecond(fresh.notBefore, now.getTime() - backdateMs);
       sameSecond(fresh.notAfter, now.getTime() + 20 * yearMs);
       assert.equal(profiles.organizationCa.lifetimeMs, 5 * yearMs);
-      sameSecond(issueDeviceCertificate({ issuer: createIntermediateCa({ root: fresh, organizationId: organization, name: "I", now }), organizationId: organization, deviceId: device, csr, now }).notAfter, now.getTime() + 90 * dayMs);
+      sameSecond(
+        issueDeviceCertificate({
+          issuer: createIntermediateCa({ root: fresh, organizationId: organization, name: "I", now }),
+          organizationId: organization,
+          deviceId: device,
+          csr,
+          now,
+        }).notAfter,
+        now.getTime() + 90 * dayMs,
+      );
     });
 
     it("never outlives nor precedes the issuer", () => {
-      const short = createIntermediateCa({ root, organizationId: organization, name: "Short", validityMs: dayMs });
-      const leaf = issueDeviceCertificate({ issuer: short, organizationId: organization, deviceId: device, csr });
+      const short = createIntermediateCa({
+        root,
+        organizationId: organization,
+        name: "Short",
+        validityMs: dayMs,
+      });
+      const leaf = issueDeviceCertificate({
+        issuer: short,
+        organizationId: organization,
+        deviceId: device,
+        csr,
+      });
       assert.equal(leaf.notAfter.getTime(), short.notAfter.getTime());
       assert.ok(leaf.notBefore >= short.notBefore);
       assert.ok(short.notBefore >= root.notBefore && short.notAfter <= root.notAfter);
@@ -192,82 +289,16 @@ describe("certificates", () => {
 
     it("refuses an expired issuer and silly lengths", () => {
       const options = { issuer: intermediate, organizationId: organization, deviceId: device, csr };
-      assert.throws(() => issueDeviceCertificate({ ...options, now: new Date(intermediate.notAfter.getTime() + 1000) }), refusal("issuer_expired"));
-      assert.throws(() => issueDeviceCertificate({ ...options, now: new Date(intermediate.notBefore.getTime() - 1000) }), refusal("issuer_expired"));
+      assert.throws(
+        () => issueDeviceCertificate({ ...options, now: new Date(intermediate.notAfter.getTime() + 1000) }),
+        refusal("issuer_expired"),
+      );
+      assert.throws(
+        () => issueDeviceCertificate({ ...options, now: new Date(intermediate.notBefore.getTime() - 1000) }),
+        refusal("issuer_expired"),
+      );
       for (const validityMs of [0, -1, NaN, Infinity, 900 * dayMs]) {
         assert.throws(() => issueDeviceCertificate({ ...options, validityMs }), refusal("validity_invalid"));
-      }
-    });
-  });
-
-  describe("when names are hostile", () => {
-    it("refuses ids of another form", () => {
-      const bad = ["", "dev_", `${device}0`, `${device}\n`, device.toLowerCase(), `${device.slice(0, -1)}I`, "dev_../../../../../../../../../x", `${device}/device/x`, `DEV${device.slice(3)}`];
-      for (const deviceId of bad) {
-        assert.throws(() => issueDeviceCertificate({ issuer: intermediate, organizationId: organization, deviceId, csr }), refusal("name_invalid"), deviceId);
-      }
-      assert.throws(() => createIntermediateCa({ root, organizationId: "org_x", name: "I" }), refusal("name_invalid"));
-    });
-
-    it("refuses an organisation that is not the intermediate's, and crossed purposes", () => {
-      const options = { organizationId: otherOrganization, deviceId: device, csr };
-      assert.throws(() => issueDeviceCertificate({ ...options, issuer: intermediate }), refusal("issuer_wrong_organisation"));
-      assert.throws(() => issueDeviceCertificate({ ...options, issuer: serverCa }), refusal("issuer_wrong_organisation"));
-      assert.throws(() => issueServerCertificate({ issuer: intermediate, publicKey, dnsNames: ["a.example"] }), refusal("issuer_wrong_organisation"));
-    });
-
-    it("refuses bad server names, and none or too many", () => {
-      for (const name of ["", ".", "a..b", "-a.example", "a-.example", "a b", "a_b.example", "*", "*.com.", "a.*.example", "127.0.0.1", `${"a".repeat(64)}.example`, `${"a.".repeat(130)}b`, "bücher.example", "a\0.example"]) {
-        assert.throws(() => issueServer({ dnsNames: [name] }), refusal("name_invalid"), name);
-      }
-      for (const address of ["", "1.2.3", "1.2.3.4.5", "::1%eth0", "edge.example.com", "[::1]"]) {
-        assert.throws(() => issueServer({ dnsNames: [], ipAddresses: [address] }), refusal("name_invalid"), address);
-      }
-      assert.throws(() => issueServer({ dnsNames: [] }), refusal("name_invalid"));
-      assert.throws(() => issueServer({ dnsNames: Array.from({ length: 101 }, (_, index) => `a${index}.example`) }), refusal("name_invalid"));
-      assert.throws(() => createRootCa({ name: "a\nb" }), refusal("name_invalid"));
-      assert.throws(() => createRootCa({ name: "" }), refusal("name_invalid"));
-      for (const url of ["ftp://a/b", "http://a b/", "javascript:1", `http://a/${"a".repeat(1001)}`]) {
-        assert.throws(() => issueDeviceCertificate({ issuer: intermediate, organizationId: organization, deviceId: device, csr, crlUrl: url }), refusal("name_invalid"), url);
-      }
-    });
-
-    it("writes every form of IP address as its bytes", () => {
-      const parsed = new X509Certificate(issueServer({ dnsNames: ["localhost"], ipAddresses: ["127.0.0.1", "::1", "::", "fe80::1:2", "::ffff:192.0.2.1", "2001:db8:1:2:3:4:5:6"] }).certificatePem);
-      const expected = ["DNS:localhost", "IP Address:127.0.0.1", "IP Address:0:0:0:0:0:0:0:1", "IP Address:0:0:0:0:0:0:0:0", "IP Address:FE80:0:0:0:0:0:1:2", "IP Address:0:0:0:0:0:FFFF:C000:201", "IP Address:2001:DB8:1:2:3:4:5:6"];
-      assert.equal(parsed.subjectAltName, expected.join(", "));
-    });
-
-    it("marks the alternative names critical where no common name fits", async () => {
-      const long = `${"a".repeat(60)}.${"b".repeat(60)}.example`;
-      await openssl.file("long.pem", issueServer({ dnsNames: [long] }).certificatePem);
-      assert.match(await openssl.run("x509", "-in", "long.pem", "-noout", "-text"), /Alternative Name: critical/);
-      assert.match(await verify("srv-ca.pem", "long.pem", "-verify_hostname", long), /OK/);
-    });
-  });
-
-  describe("when a CA certificate is loaded", () => {
-    it("reads what it wrote, and joins it with its key only", () => {
-      const { privateKey: key, ...expected } = intermediate;
-      assert.deepEqual(loadCaCertificate(intermediate.pem), expected);
-      assert.equal(createIssuer(intermediate.pem, key).fingerprint, intermediate.fingerprint);
-      assert.throws(() => createIssuer(intermediate.pem, generateKeyPair().privateKey), refusal("issuer_key_mismatch"));
-      assert.equal(loadCaCertificate(root.pem).organizationId, undefined);
-    });
-
-    it("refuses a leaf, an old version and rubbish", async () => {
-      assert.throws(() => loadCaCertificate(issueDevice().certificatePem), refusal("issuer_not_a_ca"));
-      for (const text of ["", "rubbish", root.pem.slice(0, 200)]) assert.throws(() => loadCaCertificate(text), refusal("certificate_malformed"));
-    });
-
-    it("takes an operator's own root made by OpenSSL, with P-384 and with RSA", async () => {
-      for (const key of [["ec", "-pkeyopt", "ec_paramgen_curve:P-384"], ["rsa:2048"]]) {
-        await openssl.run("req", "-x509", "-newkey", ...key, "-nodes", "-keyout", "own.key", "-out", "own.pem", "-subj", "/CN=Own", "-days", "3650", "-addext", "keyUsage=critical,keyCertSign,cRLSign");
-        const own = createIssuer(await readFile(`${openssl.folder}/own.pem`, "utf8"), createPrivateKey(await readFile(`${openssl.folder}/own.key`)));
-        const below = createIntermediateCa({ root: own, organizationId: organization, name: "Devices" });
-        await openssl.file("own-int.pem", below.pem);
-        await openssl.file("own-dev.pem", issueDeviceCertificate({ issuer: below, organizationId: organization, deviceId: device, csr }).certificatePem);
-        assert.match(await openssl.run("verify", "-x509_strict", "-CAfile", "own.pem", "-untrusted", "own-int.pem", "-purpose", "sslclient", "own-dev.pem"), /OK/);
       }
     });
   });

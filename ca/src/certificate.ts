@@ -101,9 +101,17 @@ export interface ValidityOptions {
  * Back-dated, in whole seconds, and inside the issuer's own validity at both ends.
  * @throws CaError `validity_invalid` for a length outside the profile's bounds, `issuer_expired`
  */
-export function chooseValidity({ profile, now, validityMs = profile.lifetimeMs, issuer }: ValidityOptions): Validity {
+export function chooseValidity({
+  profile,
+  now,
+  validityMs = profile.lifetimeMs,
+  issuer,
+}: ValidityOptions): Validity {
   if (!Number.isFinite(validityMs) || validityMs < 1000 || validityMs > profile.maxLifetimeMs) {
-    throw new CaError("validity_invalid", `The validity must be from 1 second to ${profile.maxLifetimeMs / 1000} seconds.`);
+    throw new CaError(
+      "validity_invalid",
+      `The validity must be from 1 second to ${profile.maxLifetimeMs / 1000} seconds.`,
+    );
   }
   const wholeSeconds = (ms: number): Date => new Date(Math.floor(ms / 1000) * 1000);
   const from = now.getTime() - backdateMs;

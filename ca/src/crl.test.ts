@@ -11,9 +11,11 @@ import { createOpensslFixture, testIds, type OpensslFixture } from "./openssl.fi
 const root = createRootCa({ name: "Root" });
 const issuer = createIntermediateCa({ root, organizationId: testIds.organization, name: "Devices" });
 const { publicKey } = generateKeyPair();
-const issue = (deviceId: string) => issueDeviceCertificate({ issuer, organizationId: testIds.organization, deviceId, publicKey });
+const issue = (deviceId: string) =>
+  issueDeviceCertificate({ issuer, organizationId: testIds.organization, deviceId, publicKey });
 const nextUpdate = new Date(Date.now() + dayMs);
-const build = (entries: Iterable<RevokedCertificate>, number: number | bigint = 1) => buildCrl({ issuer, entries, number, nextUpdate });
+const build = (entries: Iterable<RevokedCertificate>, number: number | bigint = 1) =>
+  buildCrl({ issuer, entries, number, nextUpdate });
 const isRefusal = (error: unknown): boolean => isCaError(error) && error.code === "crl_invalid";
 
 describe("revocation lists", () => {
@@ -33,17 +35,47 @@ describe("revocation lists", () => {
     const [revoked, sound] = [issue(testIds.device), issue(testIds.otherDevice)];
 
     it("OpenSSL refuses it by the list, and nobody else", async () => {
-      await openssl.file("list.pem", (await build([{ serial: revoked.serial, revokedAt: new Date(), reason: "keyCompromise" }])).pem);
+      await openssl.file(
+        "list.pem",
+        (await build([{ serial: revoked.serial, revokedAt: new Date(), reason: "keyCompromise" }])).pem,
+      );
       await openssl.file("revoked.pem", revoked.certificatePem);
       await openssl.file("sound.pem", sound.certificatePem);
-      const verify = (leaf: string) => openssl.run("verify", "-x509_strict", "-crl_check", "-CAfile", "root.pem", "-untrusted", "int.pem", "-CRLfile", "list.pem", leaf);
+      const verify = (leaf: string) =>
+        openssl.run(
+          "verify",
+          "-x509_strict",
+          "-crl_check",
+          "-CAfile",
+          "root.pem",
+          "-untrusted",
+          "int.pem",
+          "-CRLfile",
+          "list.pem",
+          leaf,
+        );
       assert.match(await verify("sound.pem"), /OK/);
       await assert.rejects(verify("revoked.pem"), /certificate revoked/);
     });
 
     it("shows number, reason, dates and key identifier", async () => {
-      const text = await show((await build([{ serial: revoked.serial, revokedAt: new Date("2026-01-02T03:04:05Z"), reason: "superseded" }], 4711)).pem);
-      for (const part of [/Version 2/, /verify OK/, /CRL Number:\s+4711/, /Superseded/, new RegExp(`Serial Number: ${revoked.serial}`), /Jan +2 03:04:05 2026 GMT/, /Authority Key Identifier/]) {
+      const text = await show(
+        (
+          await build(
+            [{ serial: revoked.serial, revokedAt: new Date("2026-01-02T03:04:05Z"), reason: "superseded" }],
+            4711,
+          )
+        ).pem,
+      );
+      for (const part of [
+        /Version 2/,
+        /verify OK/,
+        /CRL Number:\s+4711/,
+        /Superseded/,
+        new RegExp(`Serial Number: ${revoked.serial}`),
+        /Jan +2 03:04:05 2026 GMT/,
+        /Authority Key Identifier/,
+      ]) {
         assert.match(text, part);
       }
     });
@@ -57,36 +89,83 @@ describe("revocation lists", () => {
 
   describe("when every reason is used", () => {
     it("shows each, and none for unspecified", async () => {
-      const reasons = ["unspecified", "keyCompromise", "caCompromise", "affiliationChanged", "superseded", "cessationOfOperation", "certificateHold", "privilegeWithdrawn"] as const;
-      const text = await show((await build(reasons.map((reason) => ({ serial: newSerial().toString("hex"), revokedAt: new Date(), reason })))).pem);
+      const reasons = [
+        "unspecified",
+        "keyCompromise",
+        "caCompromise",
+        "affiliationChanged",
+        "superseded",
+        "cessationOfOperation",
+        "certificateHold",
+        "privilegeWithdrawn",
+      ] as const;
+      const text = await show(
+        (
+          await build(
+            reasons.map((reason) => ({ serial: newSerial().toString("hex"), revokedAt: new Date(), reason })),
+          )
+        ).pem,
+      );
       assert.equal(text.match(/CRL Reason Code/g)?.length, reasons.length - 1);
-      for (const name of ["Key Compromise", "CA Compromise", "Affiliation Changed", "Superseded", "Cessation Of Operation", "Certificate Hold", "Privilege Withdrawn"]) assert.ok(text.includes(name), name);
+      for (const name of [
+        "Key Compromise",
+        "CA Compromise",
+        "Affiliation Changed",
+        "Superseded",
+        "Cessation Of Operation",
+        "Certificate Hold",
+        "Privilege Withdrawn",
+      ])
+        assert.ok(text.includes(name), name);
     });
   });
 
   describe("when a serial is listed twice", () => {
     it("keeps the first, whatever its case", async () => {
       const serial = newSerial().toString("hex");
-      assert.equal((await build([{ serial, revokedAt: new Date() }, { serial: serial.toUpperCase(), revokedAt: new Date() }])).entryCount, 1);
+      assert.equal(
+        (
+          await build([
+            { serial, revokedAt: new Date() },
+            { serial: serial.toUpperCase(), revokedAt: new Date() },
+          ])
+        ).entryCount,
+        1,
+      );
     });
   });
 
   describe("when an entry or the frame is wrong", () => {
     it("refuses it", async () => {
       const revokedAt = new Date();
-      for (const entry of [{ serial: "", revokedAt }, { serial: "abc", revokedAt }, { serial: "zz", revokedAt }, { serial: "00".repeat(21), revokedAt }, { serial: "01", revokedAt: new Date(NaN) }, { serial: "01", revokedAt, reason: "toString" as "superseded" }]) {
+      for (const entry of [
+        { serial: "", revokedAt },
+        { serial: "abc", revokedAt },
+        { serial: "zz", revokedAt },
+        { serial: "00".repeat(21), revokedAt },
+        { serial: "01", revokedAt: new Date(NaN) },
+        { serial: "01", revokedAt, reason: "toString" as "superseded" },
+      ]) {
         await assert.rejects(build([entry]), isRefusal, JSON.stringify(entry));
       }
-      for (const number of [-1, 1.5, NaN, 1n << 159n]) await assert.rejects(build([], number), isRefusal, String(number));
+      for (const number of [-1, 1.5, NaN, 1n << 159n])
+        await assert.rejects(build([], number), isRefusal, String(number));
       await assert.rejects(buildCrl({ issuer, entries: [], number: 1, nextUpdate: new Date(0) }), isRefusal);
-      await assert.rejects(buildCrl({ issuer: { ...issuer, canSignCrls: false }, entries: [], number: 1, nextUpdate }), isRefusal);
+      await assert.rejects(
+        buildCrl({ issuer: { ...issuer, canSignCrls: false }, entries: [], number: 1, nextUpdate }),
+        isRefusal,
+      );
     });
   });
 
   describe("when the list has 100,000 entries", () => {
     it("OpenSSL reads all of them, and the event loop turned meanwhile", async () => {
       const revokedAt = new Date();
-      const entries = Array.from({ length: 100_000 }, () => ({ serial: newSerial().toString("hex"), revokedAt, reason: "cessationOfOperation" as const }));
+      const entries = Array.from({ length: 100_000 }, () => ({
+        serial: newSerial().toString("hex"),
+        revokedAt,
+        reason: "cessationOfOperation" as const,
+      }));
       let turns = 0;
       let isDone = false;
       const count = (): void => {

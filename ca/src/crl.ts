@@ -49,7 +49,13 @@ const entriesPerTurn = 2_000;
  * A complete version 2 CRL of one CA. Yields to the event loop while it encodes, because lists may be long.
  * @throws CaError `crl_invalid` for a bad serial, date, number, or an issuer that may not sign lists
  */
-export async function buildCrl({ issuer, entries, number, nextUpdate, now = new Date() }: CrlOptions): Promise<Crl> {
+export async function buildCrl({
+  issuer,
+  entries,
+  number,
+  nextUpdate,
+  now = new Date(),
+}: CrlOptions): Promise<Crl> {
   checkCrl({ issuer, number, nextUpdate, now });
   const revoked = await encodeEntries(entries);
   const algorithm = signatureAlgorithmFor(issuer.privateKey).der;
@@ -72,7 +78,8 @@ export async function buildCrl({ issuer, entries, number, nextUpdate, now = new 
 }
 
 function checkCrl({ issuer, number, nextUpdate, now }: Required<Omit<CrlOptions, "entries">>): void {
-  if (!issuer.canSignCrls) throw new CaError("crl_invalid", "The CA's certificate does not allow it to sign CRLs.");
+  if (!issuer.canSignCrls)
+    throw new CaError("crl_invalid", "The CA's certificate does not allow it to sign CRLs.");
   const isWhole = typeof number === "bigint" || Number.isSafeInteger(number);
   if (!isWhole || number < 0 || BigInt(number) >= 1n << 159n) {
     throw new CaError("crl_invalid", "The CRL number must be a whole number from 0 to below 2^159.");
@@ -102,7 +109,11 @@ const reasonExtensions: ReadonlyMap<string, readonly Buffer[]> = new Map(
 
 function encodeEntry(serial: string, { revokedAt, reason = "unspecified" }: RevokedCertificate): Buffer {
   const reasonExtension = reasonExtensions.get(reason);
-  if (!/^(?:[0-9A-F]{2}){1,20}$/.test(serial) || Number.isNaN(revokedAt.getTime()) || reasonExtension === undefined) {
+  if (
+    !/^(?:[0-9A-F]{2}){1,20}$/.test(serial) ||
+    Number.isNaN(revokedAt.getTime()) ||
+    reasonExtension === undefined
+  ) {
     throw new CaError("crl_invalid", "A revocation has an invalid serial, date or reason.");
   }
   return sequence(unsignedInteger(Buffer.from(serial, "hex")), time(revokedAt), ...reasonExtension);

@@ -24,9 +24,25 @@ describe("certificate requests", () => {
   after(() => openssl.remove());
 
   /** A request as another program makes it. */
-  async function requestBy(name: string, genpkey: readonly string[], req: readonly string[] = []): Promise<string> {
-    await openssl.run("genpkey", "-quiet", ...genpkey, "-out", `${name}.key`).catch(() => openssl.run("genpkey", ...genpkey, "-out", `${name}.key`));
-    await openssl.run("req", "-new", "-key", `${name}.key`, "-subj", `/O=Any/CN=${commonName}`, ...req, "-out", `${name}.csr`);
+  async function requestBy(
+    name: string,
+    genpkey: readonly string[],
+    req: readonly string[] = [],
+  ): Promise<string> {
+    await openssl
+      .run("genpkey", "-quiet", ...genpkey, "-out", `${name}.key`)
+      .catch(() => openssl.run("genpkey", ...genpkey, "-out", `${name}.key`));
+    await openssl.run(
+      "req",
+      "-new",
+      "-key",
+      `${name}.key`,
+      "-subj",
+      `/O=Any/CN=${commonName}`,
+      ...req,
+      "-out",
+      `${name}.csr`,
+    );
     return readFile(`${openssl.folder}/${name}.csr`, "utf8");
   }
   const ec = (curve: string) => ["-algorithm", "EC", "-pkeyopt", `ec_paramgen_curve:${curve}`];
@@ -42,9 +58,15 @@ describe("certificate requests", () => {
         const pem = await requestBy(keyType, arguments_, ["-addext", "subjectAltName=DNS:evil.example.com"]);
         const csr = parseCsr(pem);
         assert.equal(csr.keyType, keyType);
-        assert.deepEqual(csr.subject.map((attribute) => attribute.value), ["Any", commonName]);
+        assert.deepEqual(
+          csr.subject.map((attribute) => attribute.value),
+          ["Any", commonName],
+        );
         assert.equal(parseCsr(decodePem(pem).der).publicKeySha256, csr.publicKeySha256);
-        assert.equal(parseCsr(Buffer.from(`\r\n${pem.replaceAll("\n", "\r\n")}\n`)).publicKeySha256, csr.publicKeySha256);
+        assert.equal(
+          parseCsr(Buffer.from(`\r\n${pem.replaceAll("\n", "\r\n")}\n`)).publicKeySha256,
+          csr.publicKeySha256,
+        );
       });
     }
 
@@ -71,9 +93,19 @@ describe("certificate requests", () => {
       ["P-521", ec("P-521"), [], "key_curve_unsupported"],
       ["secp256k1", ec("secp256k1"), [], "key_curve_unsupported"],
       ["brainpool", ec("brainpoolP256r1"), [], "key_curve_unsupported"],
-      ["explicit curve parameters", [...ec("P-256"), "-pkeyopt", "ec_param_enc:explicit"], [], "key_curve_unsupported"],
+      [
+        "explicit curve parameters",
+        [...ec("P-256"), "-pkeyopt", "ec_param_enc:explicit"],
+        [],
+        "key_curve_unsupported",
+      ],
       ["Ed25519", ["-algorithm", "ED25519"], [], "key_type_unsupported"],
-      ["RSA-PSS key", ["-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048"], [], "key_type_unsupported"],
+      [
+        "RSA-PSS key",
+        ["-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048"],
+        [],
+        "key_type_unsupported",
+      ],
       ["RSA 1024", rsa(1024), [], "key_rsa_too_small"],
       ["RSA with exponent 3", [...rsa(2048), "-pkeyopt", "rsa_keygen_pubexp:3"], [], "key_rsa_exponent"],
       ["SHA-1 with EC", ec("P-256"), ["-sha1"], "csr_signature_weak"],
@@ -93,7 +125,16 @@ describe("certificate requests", () => {
     it("refuses a compressed point", async () => {
       const pem = await requestBy("compressed", [...ec("P-256")]);
       await openssl.run("ec", "-in", "compressed.key", "-conv_form", "compressed", "-out", "compressed2.key");
-      await openssl.run("req", "-new", "-key", "compressed2.key", "-subj", "/CN=x", "-out", "compressed2.csr");
+      await openssl.run(
+        "req",
+        "-new",
+        "-key",
+        "compressed2.key",
+        "-subj",
+        "/CN=x",
+        "-out",
+        "compressed2.csr",
+      );
       const compressed = await readFile(`${openssl.folder}/compressed2.csr`, "utf8");
       assert.ok(compressed.length < pem.length);
       assert.throws(() => parseCsr(compressed), refusal("key_malformed"));
@@ -103,7 +144,12 @@ describe("certificate requests", () => {
   describe("when the proof of possession fails", () => {
     const own = generateKeyPair();
     const build = (key: KeyObject, signer: KeyObject, algorithm: Buffer): Buffer => {
-      const info = sequence(integer(0), encodeName({ commonName }), key.export({ type: "spki", format: "der" }), constructed(0));
+      const info = sequence(
+        integer(0),
+        encodeName({ commonName }),
+        key.export({ type: "spki", format: "der" }),
+        constructed(0),
+      );
       return signedObject(info, algorithm, signWith(signer, info));
     };
 
@@ -114,10 +160,22 @@ describe("certificate requests", () => {
 
     it("refuses an algorithm of another key type or with parameters", () => {
       const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
-      assert.throws(() => parseCsr(build(publicKey, privateKey, sequence(oids.ecdsaWithSha256))), refusal("csr_signature_mismatch"));
-      assert.throws(() => parseCsr(build(own.publicKey, own.privateKey, sequence(oids.ecdsaWithSha256, derNull))), refusal("csr_signature_mismatch"));
-      assert.throws(() => parseCsr(build(publicKey, privateKey, sequence(oids.sha256WithRsa))), refusal("csr_signature_mismatch"));
-      assert.equal(parseCsr(build(publicKey, privateKey, sequence(oids.sha256WithRsa, derNull))).keyType, "rsa-2048");
+      assert.throws(
+        () => parseCsr(build(publicKey, privateKey, sequence(oids.ecdsaWithSha256))),
+        refusal("csr_signature_mismatch"),
+      );
+      assert.throws(
+        () => parseCsr(build(own.publicKey, own.privateKey, sequence(oids.ecdsaWithSha256, derNull))),
+        refusal("csr_signature_mismatch"),
+      );
+      assert.throws(
+        () => parseCsr(build(publicKey, privateKey, sequence(oids.sha256WithRsa))),
+        refusal("csr_signature_mismatch"),
+      );
+      assert.equal(
+        parseCsr(build(publicKey, privateKey, sequence(oids.sha256WithRsa, derNull))).keyType,
+        "rsa-2048",
+      );
     });
 
     it("refuses a changed subject", () => {
@@ -135,7 +193,12 @@ describe("certificate requests", () => {
     const withPadding = Buffer.concat([der, Buffer.from([0])]);
     const info = (version: number): Buffer => {
       const key = generateKeyPair();
-      const body = sequence(integer(version), encodeName({ commonName }), key.publicKey.export({ type: "spki", format: "der" }), constructed(0));
+      const body = sequence(
+        integer(version),
+        encodeName({ commonName }),
+        key.publicKey.export({ type: "spki", format: "der" }),
+        constructed(0),
+      );
       return signedObject(body, sequence(oids.ecdsaWithSha256), signWith(key.privateKey, body));
     };
     const cases: [string, string | Buffer, CaErrorCode][] = [
@@ -153,11 +216,23 @@ describe("certificate requests", () => {
       ["bytes after the DER", withPadding, "csr_trailing_data"],
       ["bytes after the DER in PEM", encodePem("CERTIFICATE REQUEST", withPadding), "csr_trailing_data"],
       ["a cut DER", der.subarray(0, -1), "csr_malformed"],
-      ["an indefinite length", Buffer.concat([Buffer.from([0x30, 0x80]), der.subarray(4), Buffer.from([0, 0])]), "csr_malformed"],
+      [
+        "an indefinite length",
+        Buffer.concat([Buffer.from([0x30, 0x80]), der.subarray(4), Buffer.from([0, 0])]),
+        "csr_malformed",
+      ],
       ["a padded length", Buffer.concat([Buffer.from([0x30, 0x83, 0]), der.subarray(2)]), "csr_malformed"],
       ["an empty sequence", Buffer.from([0x30, 0]), "csr_malformed"],
       ["one byte", Buffer.from([0x30]), "csr_malformed"],
-      ["deep nesting", Buffer.concat(Array.from({ length: 4000 }, (_, depth) => Buffer.from([0x30, 0x82, ((3999 - depth) * 4) >> 8, ((3999 - depth) * 4) & 0xff]))), "csr_malformed"],
+      [
+        "deep nesting",
+        Buffer.concat(
+          Array.from({ length: 4000 }, (_, depth) =>
+            Buffer.from([0x30, 0x82, ((3999 - depth) * 4) >> 8, ((3999 - depth) * 4) & 0xff]),
+          ),
+        ),
+        "csr_malformed",
+      ],
       ["version 1", info(1), "csr_version_unsupported"],
       ["16 KiB and one byte", "A".repeat(maxCsrBytes + 1), "csr_too_large"],
       ["16 KiB and one byte of DER", Buffer.alloc(maxCsrBytes + 1, 0x30), "csr_too_large"],
@@ -169,7 +244,13 @@ describe("certificate requests", () => {
     }
 
     it("stays quick on texts that make backtracking parsers slow", () => {
-      const texts = [" ".repeat(maxCsrBytes), "-----BEGIN ".repeat(1400), `-----BEGIN CERTIFICATE REQUEST-----\n${"A\n".repeat(8000)}`, `-----BEGIN ${"A ".repeat(8000)}`, "\n".repeat(maxCsrBytes)];
+      const texts = [
+        " ".repeat(maxCsrBytes),
+        "-----BEGIN ".repeat(1400),
+        `-----BEGIN CERTIFICATE REQUEST-----\n${"A\n".repeat(8000)}`,
+        `-----BEGIN ${"A ".repeat(8000)}`,
+        "\n".repeat(maxCsrBytes),
+      ];
       const start = performance.now();
       for (const text of texts) assert.throws(() => parseCsr(text), isCaError);
       assert.ok(performance.now() - start < 500, `${performance.now() - start} ms`);
@@ -182,7 +263,11 @@ describe("certificate requests", () => {
     it("refuses each with an error of its own (DER, 6,000 mutations)", () => {
       const random = createRandom(seed);
       const rsaKey = generateKeyPairSync("rsa", { modulusLength: 2048 });
-      const originals = [generateKeyPair().privateKey, generateKeyPair("P-384").privateKey, rsaKey.privateKey].map((privateKey) => decodePem(createCsr({ privateKey, commonName })).der);
+      const originals = [
+        generateKeyPair().privateKey,
+        generateKeyPair("P-384").privateKey,
+        rsaKey.privateKey,
+      ].map((privateKey) => decodePem(createCsr({ privateKey, commonName })).der);
       const codes = new Map<string, number>();
       for (let count = 0; count < 6_000; count += 1) {
         const original = originals[count % originals.length] ?? Buffer.alloc(0);

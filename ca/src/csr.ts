@@ -48,7 +48,8 @@ const pemFaults: Readonly<Record<PemFault, () => CaError>> = {
   outside_text: () => new CaError("csr_trailing_data", "There is text after the PEM block."),
   no_block: () => new CaError("csr_pem_invalid", "No PEM block was found at the start of the text."),
   bad_base64: () => new CaError("csr_pem_invalid", "The PEM block holds invalid base64."),
-  unterminated: () => new CaError("csr_pem_invalid", "The PEM block has no end line that matches its first line."),
+  unterminated: () =>
+    new CaError("csr_pem_invalid", "The PEM block has no end line that matches its first line."),
 };
 
 function toDer(input: string | Uint8Array): Buffer {
@@ -86,10 +87,20 @@ function readStructure(der: Buffer): RequestStructure {
     }
     if (signatureAlgorithm?.tag !== 0x30) throw new Error("A signature algorithm was expected.");
     const { subject, subjectPublicKeyInfo } = readInfo(info, signedBytes);
-    return { signedBytes, subject, subjectPublicKeyInfo, signatureAlgorithm, signature: readBitString(signatureBits) };
+    return {
+      signedBytes,
+      subject,
+      subjectPublicKeyInfo,
+      signatureAlgorithm,
+      signature: readBitString(signatureBits),
+    };
   } catch (error) {
     if (error instanceof CaError) throw error;
-    throw new CaError("csr_malformed", "The request is not a well-formed PKCS#10 certificate request.", error);
+    throw new CaError(
+      "csr_malformed",
+      "The request is not a well-formed PKCS#10 certificate request.",
+      error,
+    );
   }
 }
 
@@ -97,17 +108,26 @@ function readStructure(der: Buffer): RequestStructure {
 function checkOuterLength(der: Buffer): void {
   const first = der.length > 1 ? der.readUInt8(1) : 0x80;
   const lengthBytes = first < 0x80 ? 0 : first & 0x7f;
-  if (lengthBytes > 3 || first === 0x80 || der.length < 2 + lengthBytes) throw new Error("The length can't be read.");
+  if (lengthBytes > 3 || first === 0x80 || der.length < 2 + lengthBytes)
+    throw new Error("The length can't be read.");
   const content = lengthBytes === 0 ? first : der.readUIntBE(2, lengthBytes);
   if (2 + lengthBytes + content < der.length) {
     throw new CaError("csr_trailing_data", "There are bytes after the end of the request.");
   }
 }
 
-function readInfo(info: DerElement, infoDer: Buffer): Pick<RequestStructure, "subject" | "subjectPublicKeyInfo"> {
+function readInfo(
+  info: DerElement,
+  infoDer: Buffer,
+): Pick<RequestStructure, "subject" | "subjectPublicKeyInfo"> {
   const [version, subject, keyInfo, attributes] = info.children;
   const subjectPublicKeyInfo = splitSequence(infoDer)[2];
-  if (version?.tag !== 0x02 || subject?.tag !== 0x30 || keyInfo?.tag !== 0x30 || subjectPublicKeyInfo === undefined) {
+  if (
+    version?.tag !== 0x02 ||
+    subject?.tag !== 0x30 ||
+    keyInfo?.tag !== 0x30 ||
+    subjectPublicKeyInfo === undefined
+  ) {
     throw new Error("A CertificationRequestInfo was expected.");
   }
   if (version.value.length !== 1 || version.value[0] !== 0) {
@@ -121,7 +141,8 @@ function readInfo(info: DerElement, infoDer: Buffer): Pick<RequestStructure, "su
 }
 
 function readRelativeName(relative: DerElement): CsrAttribute[] {
-  if (relative.tag !== 0x31 || relative.children.length === 0) throw new Error("A relative name was expected.");
+  if (relative.tag !== 0x31 || relative.children.length === 0)
+    throw new Error("A relative name was expected.");
   return relative.children.map((attribute) => {
     const [type, value] = attribute.children;
     if (attribute.tag !== 0x30 || attribute.children.length !== 2 || value === undefined) {
@@ -139,9 +160,13 @@ function checkProofOfPossession(request: RequestStructure, key: CheckedPublicKey
   } catch (error) {
     throw new CaError("csr_malformed", "The signature algorithm can't be read.", error);
   }
-  if (accepted === "weak") throw new CaError("csr_signature_weak", "The signature must use SHA-256 or stronger.");
+  if (accepted === "weak")
+    throw new CaError("csr_signature_weak", "The signature must use SHA-256 or stronger.");
   if (accepted === undefined) {
-    throw new CaError("csr_signature_unsupported", "The signature must be ECDSA or RSA (PKCS #1 v1.5) with SHA-2.");
+    throw new CaError(
+      "csr_signature_unsupported",
+      "The signature must be ECDSA or RSA (PKCS #1 v1.5) with SHA-2.",
+    );
   }
   if (accepted.keyType !== key.publicKey.asymmetricKeyType) {
     throw new CaError("csr_signature_mismatch", "The signature algorithm does not fit the key.");

@@ -37,7 +37,8 @@ export function readDer(der: Uint8Array): DerElement {
 }
 
 export function readOid(element: DerElement | undefined): string {
-  if (element?.tag !== 0x06 || element.value.length === 0) throw new Error("An object identifier was expected.");
+  if (element?.tag !== 0x06 || element.value.length === 0)
+    throw new Error("An object identifier was expected.");
   return forge.asn1.derToOid(element.value.toString("latin1"));
 }
 

@@ -17,7 +17,15 @@ describe("DER encoding", () => {
   });
 
   describe("when lengths grow", () => {
-    for (const [length, head] of [[127, "047f"], [128, "048180"], [255, "0481ff"], [256, "04820100"], [65_535, "0482ffff"], [65_536, "0483010000"], [16_777_216, "048401000000"]] as const) {
+    for (const [length, head] of [
+      [127, "047f"],
+      [128, "048180"],
+      [255, "0481ff"],
+      [256, "04820100"],
+      [65_535, "0482ffff"],
+      [65_536, "0483010000"],
+      [16_777_216, "048401000000"],
+    ] as const) {
       it(`writes ${length} bytes with the shortest header`, () => {
         assert.equal(hex(octetString(Buffer.alloc(length)).subarray(0, head.length / 2)), head);
       });
@@ -44,7 +52,10 @@ describe("DER encoding", () => {
     it("gives the same tree, and never looks into bit strings", () => {
       const inner = sequence(integer(1));
       const tree = readDer(sequence(integer(5), bitString(inner)));
-      assert.deepEqual(tree.children.map((child) => child.tag), [2, 3]);
+      assert.deepEqual(
+        tree.children.map((child) => child.tag),
+        [2, 3],
+      );
       assert.equal(hex(tree.children[1]?.value ?? Buffer.alloc(0)), `00${hex(inner)}`);
     });
 

@@ -38,7 +38,8 @@ export const sequence = (...parts: readonly Uint8Array[]): Buffer => write(tags.
 export const setOfOne = (part: Uint8Array): Buffer => write(tags.set, [part]);
 
 /** Context-specific, `[number]`, holding complete encodings (explicit tagging, or an implicit SEQUENCE). */
-export const constructed = (number: number, ...parts: readonly Uint8Array[]): Buffer => write(0xa0 | number, parts);
+export const constructed = (number: number, ...parts: readonly Uint8Array[]): Buffer =>
+  write(0xa0 | number, parts);
 
 /** Context-specific, `[number]`, holding the bare value (implicit tagging of a primitive type). */
 export const primitive = (number: number, value: Uint8Array): Buffer => write(0x80 | number, [value]);
@@ -84,7 +85,10 @@ export function namedBits(bits: readonly number[]): Buffer {
 
 /** Whole seconds; UTCTime up to 2049, GeneralizedTime from 2050 on (RFC 5280, 4.1.2.5). */
 export function time(at: Date): Buffer {
-  const digits = at.toISOString().replace(/\.\d+Z$/, "Z").replace(/[-:T]/g, "");
+  const digits = at
+    .toISOString()
+    .replace(/\.\d+Z$/, "Z")
+    .replace(/[-:T]/g, "");
   const year = at.getUTCFullYear();
   if (year >= 1950 && year < 2050) return write(tags.utcTime, [Buffer.from(digits.slice(2), "latin1")]);
   return write(tags.generalizedTime, [Buffer.from(digits, "latin1")]);

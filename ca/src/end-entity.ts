@@ -19,20 +19,25 @@ interface IssueOptions {
   now?: Date;
 }
 
-export type DeviceCertificateOptions = IssueOptions & SubjectKey & { organizationId: string; deviceId: string };
+export type DeviceCertificateOptions = IssueOptions &
+  SubjectKey & { organizationId: string; deviceId: string };
 
 /** One device certificate. The issuer has to be an intermediate of the same organisation. */
 export function issueDeviceCertificate(options: DeviceCertificateOptions): IssuedCertificate {
   const { issuer, organizationId, deviceId } = options;
   const uri = deviceUri(organizationId, deviceId);
   if (issuer.organizationId !== organizationId) {
-    throw new CaError("issuer_wrong_organisation", "The issuing intermediate belongs to another organisation.");
+    throw new CaError(
+      "issuer_wrong_organisation",
+      "The issuing intermediate belongs to another organisation.",
+    );
   }
   const subject = { organization: organizationId, commonName: deviceId };
   return issueEndEntity({ ...options, profile: profiles.device, subject, altNames: [generalName.uri(uri)] });
 }
 
-export type ServerCertificateOptions = IssueOptions & SubjectKey & { dnsNames: readonly string[]; ipAddresses?: readonly string[] };
+export type ServerCertificateOptions = IssueOptions &
+  SubjectKey & { dnsNames: readonly string[]; ipAddresses?: readonly string[] };
 
 const maxServerNames = 100;
 
@@ -42,18 +47,33 @@ export function issueServerCertificate(options: ServerCertificateOptions): Issue
   const ipAddresses = [...(options.ipAddresses ?? [])];
   const names = [...dnsNames, ...ipAddresses];
   if (names.length === 0 || names.length > maxServerNames) {
-    throw new CaError("name_invalid", `A server certificate needs 1 to ${maxServerNames} DNS names or IP addresses.`);
+    throw new CaError(
+      "name_invalid",
+      `A server certificate needs 1 to ${maxServerNames} DNS names or IP addresses.`,
+    );
   }
   if (options.issuer.organizationId !== undefined) {
-    throw new CaError("issuer_wrong_organisation", "An organisation's intermediate issues no server certificates.");
+    throw new CaError(
+      "issuer_wrong_organisation",
+      "An organisation's intermediate issues no server certificates.",
+    );
   }
-  const altNames = [...dnsNames.map(generalName.dns), ...ipAddresses.map((address) => generalName.ip(encodeIpAddress(address)))];
+  const altNames = [
+    ...dnsNames.map(generalName.dns),
+    ...ipAddresses.map((address) => generalName.ip(encodeIpAddress(address))),
+  ];
   // A common name holds 64 characters; verifiers look at the alternative names only.
   const commonName = names.find((name) => name.length <= 64);
-  return issueEndEntity({ ...options, profile: profiles.server, subject: commonName === undefined ? {} : { commonName }, altNames });
+  return issueEndEntity({
+    ...options,
+    profile: profiles.server,
+    subject: commonName === undefined ? {} : { commonName },
+    altNames,
+  });
 }
 
-type EndEntityOptions = IssueOptions & SubjectKey & { profile: CertificateProfile; subject: DistinguishedName; altNames: readonly Buffer[] };
+type EndEntityOptions = IssueOptions &
+  SubjectKey & { profile: CertificateProfile; subject: DistinguishedName; altNames: readonly Buffer[] };
 
 function issueEndEntity(options: EndEntityOptions): IssuedCertificate {
   const { profile, subject, altNames, issuer, validityMs, crlUrl, now = new Date() } = options;

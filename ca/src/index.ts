@@ -9,10 +9,21 @@ export {
   type IssueServerRequest,
   type PlatformCaRecord,
 } from "./authority.ts";
-export { CaError, isCaError, type CaErrorCode } from "./ca-error.ts";
-export { createIntermediateCa, createRootCa, createServerCa, type IntermediateCaOptions } from "./certificate-authorities.ts";
+export { CaError, caErrorCodes, isCaError, type CaErrorCode } from "./ca-error.ts";
+export {
+  createIntermediateCa,
+  createRootCa,
+  createServerCa,
+  type IntermediateCaOptions,
+} from "./certificate-authorities.ts";
 export type { IssuedCertificate } from "./certificate.ts";
-export { buildCrl, type Crl, type CrlOptions, type RevocationReason, type RevokedCertificate } from "./crl.ts";
+export {
+  buildCrl,
+  type Crl,
+  type CrlOptions,
+  type RevocationReason,
+  type RevokedCertificate,
+} from "./crl.ts";
 export { createCsr } from "./csr-writer.ts";
 export { maxCsrBytes, parseCsr, type Csr, type CsrAttribute } from "./csr.ts";
 export {

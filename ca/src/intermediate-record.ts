@@ -24,20 +24,33 @@ export function findIssuing(records: readonly IntermediateRecord[]): Intermediat
 
 /** Ids of all whose certificates a verifier has to accept at `now`. */
 export function acceptedIds(records: readonly IntermediateRecord[], now: Date): ReadonlySet<string> {
-  return new Set(records.filter((record) => record.status !== "retired" && now <= record.notAfter).map((record) => record.id));
+  return new Set(
+    records
+      .filter((record) => record.status !== "retired" && now <= record.notAfter)
+      .map((record) => record.id),
+  );
 }
 
 /**
  * True when a new intermediate is due: no usable one is issuing, or the rest of its life is shorter than
  * two device certificates, so that no device gets a shortened one.
  */
-export function isRotationDue(records: readonly IntermediateRecord[], options: { now: Date; deviceValidityMs: number }): boolean {
+export function isRotationDue(
+  records: readonly IntermediateRecord[],
+  options: { now: Date; deviceValidityMs: number },
+): boolean {
   const issuing = findIssuing(records);
-  return issuing === undefined || issuing.notAfter.getTime() - options.now.getTime() < 2 * options.deviceValidityMs;
+  return (
+    issuing === undefined || issuing.notAfter.getTime() - options.now.getTime() < 2 * options.deviceValidityMs
+  );
 }
 
 /** Puts a new issuing record in front; the present one becomes `accepted`. Returns the whole new state. */
-export function promote(records: readonly IntermediateRecord[], next: IntermediateRecord, now: Date): IntermediateRecord[] {
+export function promote(
+  records: readonly IntermediateRecord[],
+  next: IntermediateRecord,
+  now: Date,
+): IntermediateRecord[] {
   const demoted = records.map((record) =>
     record.status === "issuing" ? { ...record, status: "accepted" as const, statusSince: now } : record,
   );
@@ -46,12 +59,18 @@ export function promote(records: readonly IntermediateRecord[], next: Intermedia
 
 /** Retires one by id, for example after its key was exposed: its devices have to recover. */
 export function retire(records: readonly IntermediateRecord[], id: string, now: Date): IntermediateRecord[] {
-  return records.map((record) => (record.id === id && record.status !== "retired" ? { ...record, status: "retired", statusSince: now } : record));
+  return records.map((record) =>
+    record.id === id && record.status !== "retired"
+      ? { ...record, status: "retired", statusSince: now }
+      : record,
+  );
 }
 
 /** Retires all that have expired. */
 export function retireExpired(records: readonly IntermediateRecord[], now: Date): IntermediateRecord[] {
   return records.map((record) =>
-    record.status !== "retired" && record.notAfter < now ? { ...record, status: "retired", statusSince: now } : record,
+    record.status !== "retired" && record.notAfter < now
+      ? { ...record, status: "retired", statusSince: now }
+      : record,
   );
 }

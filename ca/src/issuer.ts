@@ -84,7 +84,8 @@ function readCertificate(der: Buffer): { subjectDer: Buffer; extensions: Readonl
   // version, serial, signature, issuer, validity, subject, key, then the extensions in [3].
   const subjectDer = raw[5];
   const list = toBeSigned?.children.find((element) => element.tag === 0xa3)?.children[0];
-  if (subjectDer === undefined || list === undefined) throw new Error("An X.509 version 3 certificate was expected.");
+  if (subjectDer === undefined || list === undefined)
+    throw new Error("An X.509 version 3 certificate was expected.");
   const extensions = new Map<string, DerElement>();
   for (const entry of list.children) {
     const value = entry.children.at(-1);
@@ -93,10 +94,18 @@ function readCertificate(der: Buffer): { subjectDer: Buffer; extensions: Readonl
   return { subjectDer, extensions };
 }
 
-function readBasicConstraints(extensions: ReadonlyMap<string, DerElement>): { pathLength: number | undefined } {
+function readBasicConstraints(extensions: ReadonlyMap<string, DerElement>): {
+  pathLength: number | undefined;
+} {
   const [isCa, pathLength] = extensions.get(dottedOids.basicConstraints)?.children ?? [];
-  if (isCa?.tag !== 0x01 || isCa.value[0] !== 0xff) throw new CaError("issuer_not_a_ca", "The certificate is not a CA's.");
-  return { pathLength: pathLength === undefined ? undefined : pathLength.value.readUIntBE(0, Math.min(4, pathLength.value.length)) };
+  if (isCa?.tag !== 0x01 || isCa.value[0] !== 0xff)
+    throw new CaError("issuer_not_a_ca", "The certificate is not a CA's.");
+  return {
+    pathLength:
+      pathLength === undefined
+        ? undefined
+        : pathLength.value.readUIntBE(0, Math.min(4, pathLength.value.length)),
+  };
 }
 
 function readKeyUsage(extensions: ReadonlyMap<string, DerElement>): ReadonlySet<number> {
@@ -108,7 +117,9 @@ function readKeyUsage(extensions: ReadonlyMap<string, DerElement>): ReadonlySet<
 /** The one URI among the alternative names, if it names an organisation and nothing stands beside it. */
 function readOrganization(extensions: ReadonlyMap<string, DerElement>): string | undefined {
   const [name, ...others] = extensions.get(dottedOids.subjectAltName)?.children ?? [];
-  return name?.tag === 0x86 && others.length === 0 ? parseOrganizationUri(name.value.toString("latin1")) : undefined;
+  return name?.tag === 0x86 && others.length === 0
+    ? parseOrganizationUri(name.value.toString("latin1"))
+    : undefined;
 }
 
 function readSubjectKeyId(extensions: ReadonlyMap<string, DerElement>): Buffer {

@@ -47,7 +47,17 @@ export async function openKey(options: OpenKeyOptions): Promise<KeyObject> {
 }
 
 /** Seals the same key anew, under the sealer's present key; for master-key rotation. */
-export async function rewrapKey({ sealedKey, from, to, aad }: { sealedKey: string; from: KeySealer; to: KeySealer; aad: string }): Promise<string> {
+export async function rewrapKey({
+  sealedKey,
+  from,
+  to,
+  aad,
+}: {
+  sealedKey: string;
+  from: KeySealer;
+  to: KeySealer;
+  aad: string;
+}): Promise<string> {
   const plain = await openBytes({ sealedKey, sealer: from, aad });
   try {
     return await to.seal(plain, aad);

@@ -52,7 +52,13 @@ function relativeName(oid: Buffer, text: string): Buffer {
 
 /** A name for people in a CA certificate: printable, 1 to 48 characters. */
 export function requireCaName(name: string): string {
-  if (name.length > 0 && name.length <= maxCaNameLength && name === name.trim() && !/[\p{Cc}\p{Cf}\p{Cs}]/u.test(name)) return name;
+  if (
+    name.length > 0 &&
+    name.length <= maxCaNameLength &&
+    name === name.trim() &&
+    !/[\p{Cc}\p{Cf}\p{Cs}]/u.test(name)
+  )
+    return name;
   throw new CaError("name_invalid", `A CA's name has 1 to ${maxCaNameLength} printable characters.`);
 }
 
@@ -72,10 +78,12 @@ export function requireDnsName(name: string): string {
 export function encodeIpAddress(address: string): Buffer {
   const family = isIP(address);
   if (family === 4) return Buffer.from(address.split(".").map(Number));
-  if (family !== 6 || address.includes("%")) throw new CaError("name_invalid", "An IP address of the server certificate is not valid.");
+  if (family !== 6 || address.includes("%"))
+    throw new CaError("name_invalid", "An IP address of the server certificate is not valid.");
   // The URL parser writes every IPv6 form, also an embedded IPv4 address, as hexadecimal groups.
   const [head = "", tail] = new URL(`http://[${address}]`).hostname.slice(1, -1).split("::");
-  const groupsOf = (text: string): number[] => (text === "" ? [] : text.split(":").map((group) => parseInt(group, 16)));
+  const groupsOf = (text: string): number[] =>
+    text === "" ? [] : text.split(":").map((group) => parseInt(group, 16));
   const left = groupsOf(head);
   const right = groupsOf(tail ?? "");
   const groups = [...left, ...Array<number>(8 - left.length - right.length).fill(0), ...right];

@@ -74,7 +74,8 @@ export function mutate(input: Buffer, random: () => number): Buffer {
     if (kind === 0) bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << pick(8)), at);
     else if (kind === 1) bytes.writeUInt8(pick(256), at);
     else if (kind === 2) bytes = Buffer.concat([bytes.subarray(0, at), bytes.subarray(to)]);
-    else if (kind === 3) bytes = Buffer.concat([bytes.subarray(0, at), Buffer.from([pick(256), pick(256)]), bytes.subarray(at)]);
+    else if (kind === 3)
+      bytes = Buffer.concat([bytes.subarray(0, at), Buffer.from([pick(256), pick(256)]), bytes.subarray(at)]);
     else if (kind === 4) bytes = Buffer.concat([bytes.subarray(0, to), bytes.subarray(at)]);
     else bytes = Buffer.concat([bytes.subarray(at), bytes.subarray(0, at)]);
   }

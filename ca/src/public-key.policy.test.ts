@@ -24,7 +24,9 @@ function modulusOf(bits: number): bigint {
 
 /** A number that looks like a product of two primes of the faulty generator, of `bits` bits. */
 function rocaModulus(bits: number): bigint {
-  const primes = Array.from({ length: 84 }, (_, index) => BigInt(2 * index + 1)).filter((n) => n > 1n && !hasDivisor(n));
+  const primes = Array.from({ length: 84 }, (_, index) => BigInt(2 * index + 1)).filter(
+    (n) => n > 1n && !hasDivisor(n),
+  );
   const primorial = primes.reduce((product, prime) => product * prime, 2n);
   let power = 1n;
   for (let count = 0; count < 12_345; count += 1) power = (power * 65_537n) % primorial;
@@ -34,7 +36,8 @@ function rocaModulus(bits: number): bigint {
 }
 
 function hasDivisor(candidate: bigint): boolean {
-  for (let divisor = 2n; divisor * divisor <= candidate; divisor += 1n) if (candidate % divisor === 0n) return true;
+  for (let divisor = 2n; divisor * divisor <= candidate; divisor += 1n)
+    if (candidate % divisor === 0n) return true;
   return false;
 }
 
@@ -46,7 +49,13 @@ describe("public key policy", () => {
       assert.equal(checkPublicKey(rsaKeyInfo(sound)).keyType, "rsa-2048");
     });
 
-    for (const [name, exponent] of [["1", 1n], ["3", 3n], ["65535", 65_535n], ["an even number", 65_538n], ["2^256 + 1", (1n << 256n) + 1n]] as const) {
+    for (const [name, exponent] of [
+      ["1", 1n],
+      ["3", 3n],
+      ["65535", 65_535n],
+      ["an even number", 65_538n],
+      ["2^256 + 1", (1n << 256n) + 1n],
+    ] as const) {
       it(`refuses the exponent ${name}`, () => {
         assert.throws(() => checkPublicKey(rsaKeyInfo(sound, exponent)), refusal("key_rsa_exponent"));
       });
@@ -69,7 +78,8 @@ describe("public key policy", () => {
     });
 
     it("does not take random moduli for ROCA keys", () => {
-      for (let count = 0; count < 200; count += 1) assert.equal(hasRocaFingerprint(BigInt(`0x${randomBytes(256).toString("hex")}`)), false);
+      for (let count = 0; count < 200; count += 1)
+        assert.equal(hasRocaFingerprint(BigInt(`0x${randomBytes(256).toString("hex")}`)), false);
     });
   });
 
@@ -84,8 +94,14 @@ describe("public key policy", () => {
   describe("when it is a key object", () => {
     it("judges the public half", () => {
       assert.equal(checkKeyObject(generateKeyPair().privateKey).keyType, "ec-p256");
-      assert.throws(() => checkKeyObject(generateKeyPairSync("ed25519").publicKey), refusal("key_type_unsupported"));
-      assert.throws(() => checkKeyObject(generateKeyPairSync("ec", { namedCurve: "secp256k1" }).publicKey), refusal("key_curve_unsupported"));
+      assert.throws(
+        () => checkKeyObject(generateKeyPairSync("ed25519").publicKey),
+        refusal("key_type_unsupported"),
+      );
+      assert.throws(
+        () => checkKeyObject(generateKeyPairSync("ec", { namedCurve: "secp256k1" }).publicKey),
+        refusal("key_curve_unsupported"),
+      );
     });
   });
 });

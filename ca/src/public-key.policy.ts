@@ -41,7 +41,10 @@ export function checkPublicKey(der: Buffer): CheckedPublicKey {
     const keyType = checkRsa(keyBits);
     return { publicKey: importKey(der), keyType, subjectPublicKeyInfo: der };
   }
-  throw new CaError("key_type_unsupported", "The key must be ECDSA (P-256 or P-384) or RSA (2048 to 4096 bits).");
+  throw new CaError(
+    "key_type_unsupported",
+    "The key must be ECDSA (P-256 or P-384) or RSA (2048 to 4096 bits).",
+  );
 }
 
 /** The same policy for a key that is already a key object. */
@@ -51,17 +54,30 @@ export function checkKeyObject(key: KeyObject): CheckedPublicKey {
   return checkPublicKey(publicKey.export({ type: "spki", format: "der" }));
 }
 
-function readKeyInfo(der: Buffer): { algorithm: string; parameters: DerElement | undefined; keyBits: Buffer } {
+function readKeyInfo(der: Buffer): {
+  algorithm: string;
+  parameters: DerElement | undefined;
+  keyBits: Buffer;
+} {
   const info = readDer(der);
   const [identifier, bits] = info.children;
-  if (info.tag !== 0x30 || info.children.length !== 2) throw new Error("A SubjectPublicKeyInfo was expected.");
-  if (identifier?.tag !== 0x30 || identifier.children.length > 2) throw new Error("An algorithm was expected.");
-  return { algorithm: readOid(identifier.children[0]), parameters: identifier.children[1], keyBits: readBitString(bits) };
+  if (info.tag !== 0x30 || info.children.length !== 2)
+    throw new Error("A SubjectPublicKeyInfo was expected.");
+  if (identifier?.tag !== 0x30 || identifier.children.length > 2)
+    throw new Error("An algorithm was expected.");
+  return {
+    algorithm: readOid(identifier.children[0]),
+    parameters: identifier.children[1],
+    keyBits: readBitString(bits),
+  };
 }
 
 function checkCurve(parameters: DerElement | undefined, point: Buffer): KeyType {
   if (parameters?.tag !== 0x06) {
-    throw new CaError("key_curve_unsupported", "The curve must be named, P-256 or P-384; explicit parameters are refused.");
+    throw new CaError(
+      "key_curve_unsupported",
+      "The curve must be named, P-256 or P-384; explicit parameters are refused.",
+    );
   }
   const curve = curves[guard(() => readOid(parameters))];
   if (curve === undefined) throw new CaError("key_curve_unsupported", "The curve must be P-256 or P-384.");
@@ -74,21 +90,33 @@ function checkCurve(parameters: DerElement | undefined, point: Buffer): KeyType 
 function checkRsa(keyBits: Buffer): KeyType {
   const { modulus, exponent } = guard(() => readRsaNumbers(keyBits));
   const bits = modulus.toString(2).length;
-  if (bits < rsaBits.min) throw new CaError("key_rsa_too_small", `The RSA key has ${bits} bits; at least ${rsaBits.min} are needed.`);
-  if (bits > rsaBits.max) throw new CaError("key_rsa_too_large", `The RSA key has ${bits} bits; at most ${rsaBits.max} are accepted.`);
+  if (bits < rsaBits.min)
+    throw new CaError(
+      "key_rsa_too_small",
+      `The RSA key has ${bits} bits; at least ${rsaBits.min} are needed.`,
+    );
+  if (bits > rsaBits.max)
+    throw new CaError(
+      "key_rsa_too_large",
+      `The RSA key has ${bits} bits; at most ${rsaBits.max} are accepted.`,
+    );
   if (exponent < rsaExponent.min || exponent >= rsaExponent.below || exponent % 2n === 0n) {
     throw new CaError("key_rsa_exponent", "The RSA exponent must be odd, at least 65537 and below 2^256.");
   }
   if (hasSmallFactor(modulus)) throw new CaError("key_rsa_weak", "The RSA modulus has a small factor.");
   if (hasRocaFingerprint(modulus)) {
-    throw new CaError("key_rsa_weak", "The RSA key was made by a generator with a known fault (CVE-2017-15361).");
+    throw new CaError(
+      "key_rsa_weak",
+      "The RSA key was made by a generator with a known fault (CVE-2017-15361).",
+    );
   }
   return `rsa-${bits}`;
 }
 
 function readRsaNumbers(keyBits: Buffer): { modulus: bigint; exponent: bigint } {
   // Twice the largest accepted modulus: larger numbers are not worth turning into a bigint.
-  if (keyBits.length > 2048) throw new CaError("key_rsa_too_large", `At most ${rsaBits.max} bits are accepted.`);
+  if (keyBits.length > 2048)
+    throw new CaError("key_rsa_too_large", `At most ${rsaBits.max} bits are accepted.`);
   const key = readDer(keyBits);
   const [modulus, exponent] = key.children.map(readPositiveInteger);
   if (key.tag !== 0x30 || key.children.length !== 2 || modulus === undefined || exponent === undefined) {
@@ -99,7 +127,8 @@ function readRsaNumbers(keyBits: Buffer): { modulus: bigint; exponent: bigint } 
 
 function readPositiveInteger(element: DerElement): bigint {
   const first = element.value[0];
-  if (element.tag !== 0x02 || first === undefined || first >= 0x80) throw new Error("A positive integer was expected.");
+  if (element.tag !== 0x02 || first === undefined || first >= 0x80)
+    throw new Error("A positive integer was expected.");
   return BigInt(`0x${element.value.toString("hex")}`);
 }
 

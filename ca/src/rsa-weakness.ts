@@ -1,8 +1,11 @@
 /** Odd primes below 752, the bound that public CAs use for trial division of a modulus. */
-const smallPrimes: readonly bigint[] = Array.from({ length: 376 }, (_, index) => BigInt(2 * index + 3)).filter(isPrime);
+const smallPrimes: readonly bigint[] = Array.from({ length: 376 }, (_, index) =>
+  BigInt(2 * index + 3),
+).filter(isPrime);
 
 function isPrime(candidate: bigint): boolean {
-  for (let divisor = 2n; divisor * divisor <= candidate; divisor += 1n) if (candidate % divisor === 0n) return false;
+  for (let divisor = 2n; divisor * divisor <= candidate; divisor += 1n)
+    if (candidate % divisor === 0n) return false;
   return true;
 }
 
@@ -18,7 +21,9 @@ function powersOf65537(prime: bigint): ReadonlySet<bigint> {
   return powers;
 }
 
-const rocaMarkers = smallPrimes.filter((prime) => prime <= 167n).map((prime) => ({ prime, powers: powersOf65537(prime) }));
+const rocaMarkers = smallPrimes
+  .filter((prime) => prime <= 167n)
+  .map((prime) => ({ prime, powers: powersOf65537(prime) }));
 
 /**
  * True for moduli of the chips of CVE-2017-15361 ("ROCA"), which edge hardware with a TPM may still carry:

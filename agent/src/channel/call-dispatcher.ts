@@ -8,7 +8,14 @@ import {
   type PlatformRequest,
   type PlatformResponse,
 } from "@rciots/protocol";
-import { AppError, errorMessage, invalidInput, isAppError, type Logger } from "@rciots/runtime";
+import {
+  AppError,
+  errorMessage,
+  fieldFaults,
+  isAppError,
+  type FieldFault,
+  type Logger,
+} from "@rciots/runtime";
 import { createAllowance } from "./allowance.ts";
 import type { SessionEnd } from "./session-fault.ts";
 
@@ -25,7 +32,7 @@ export interface CallDispatcherOptions {
   logger: Logger;
   /** The peer breaks the contract, or asks for more than any honest one would. */
   onAbuse: (reason: string) => void;
-  /** `session:close` arrived and was answered. */
+  /** `session:close` arrived; its answer goes out right after. The connection may be cut at the same moment. */
   onClose: (end: SessionEnd) => void;
 }
 
@@ -44,16 +51,14 @@ export function createCallDispatcher(options: CallDispatcherOptions): {
 
   async function run(event: PlatformEvent, payload: unknown): Promise<unknown> {
     const parsed = platformCalls[event].request.safeParse(payload);
-    if (!parsed.success) throw invalidInput(parsed.error, "message");
-    if (event === "session:close") return closeAfterAnswer(parsed.data as PlatformRequest<"session:close">);
+    if (!parsed.success) throw invalidPayload(event, fieldFaults(parsed.error)[0]);
+    if (event === "session:close") {
+      onClose(parsed.data as PlatformRequest<"session:close">);
+      return {};
+    }
     // The payload was parsed by the schema of this very event.
     const handler = handlers[event] as (payload: unknown) => unknown;
     return handler(parsed.data);
-  }
-
-  function closeAfterAnswer({ code, message, retryAfterMs }: PlatformRequest<"session:close">): object {
-    setImmediate(() => onClose({ code, message, retryAfterMs }));
-    return {};
   }
 
   async function answer(event: string, payload: unknown, acknowledge: (ack: Ack) => void): Promise<void> {
@@ -62,7 +67,7 @@ export function createCallDispatcher(options: CallDispatcherOptions): {
       if (!valid.take()) return onAbuse("more calls than any honest platform makes");
       acknowledge({ ok: true, data: await run(event, payload) });
     } catch (error) {
-      const isTheirs = isAppError(error) && ["unknown_event", "invalid_input"].includes(error.code);
+      const isTheirs = isAppError(error) && ["unknown_event", "invalid_payload"].includes(error.code);
       if (isTheirs) countInvalid(error.message);
       else logger.warn({ event, error: errorMessage(error) }, "a call of the platform failed");
       acknowledge({ ok: false, error: publicError(error) });
@@ -89,6 +94,15 @@ function unknownEvent(event: string): AppError {
     code: "unknown_event",
     status: 404,
     message: `This agent knows no event ${event.slice(0, 64)}.`,
+  });
+}
+
+function invalidPayload(event: string, fault: FieldFault | undefined): AppError {
+  const where = fault === undefined ? "" : ` (${fault.field.slice(0, 128)}: ${fault.message.slice(0, 256)})`;
+  return new AppError({
+    code: "invalid_payload",
+    status: 400,
+    message: `The payload of ${event} is not valid${where}.`,
   });
 }
 

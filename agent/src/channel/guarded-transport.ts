@@ -65,9 +65,9 @@ export class GuardedTransport extends NodeWebSocket {
     return webSocket;
   }
 
-  override onData(data: unknown): void {
+  override onData(data: string): void {
     const reason = this.#violation(data);
-    if (reason === undefined) return super.onData(data as string);
+    if (reason === undefined) return super.onData(data);
     this.#guard().onViolation(reason);
     this.close();
   }

@@ -11,6 +11,9 @@ export interface Proxy {
   version?: 4 | 5;
 }
 
+/** The proxy to reach an address through, or undefined for the direct way. */
+export type ProxyChoice = (host: string, port: number) => Proxy | undefined;
+
 const kinds: Record<string, { kind: Proxy["kind"]; port: number; version?: 4 | 5 }> = {
   "http:": { kind: "http", port: 80 },
   "https:": { kind: "https", port: 443 },

@@ -1,6 +1,7 @@
 import type { TLSSocket } from "node:tls";
 import {
   ackEnvelope,
+  channelPath,
   deviceCalls,
   limits,
   streamFrameEvent,
@@ -65,7 +66,11 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     onFrame: options.onFrame,
     logger: options.logger,
     onAbuse: (message) => lifecycle.end({ code: "abuse", message }),
-    onClose: (end) => lifecycle.end(end),
+    onClose: (end) => {
+      lifecycle.fail(end);
+      // After its answer has gone out.
+      setImmediate(() => lifecycle.end(end));
+    },
   });
   lifecycle.onEnd((isAbrupt) => disconnect(io, socket, isAbrupt));
   watchSilence(manager, socket, lifecycle);
@@ -137,7 +142,7 @@ function managerOptions(options: SessionOptions, lifecycle: Lifecycle): Partial<
   const transport = { guard, transports: [GuardedTransport] };
   return {
     ...transport,
-    path: `${new URL(edgeUrl).pathname.replace(/\/+$/, "")}/socket.io`,
+    path: `${new URL(edgeUrl).pathname.replace(/\/+$/, "")}${channelPath}`,
     parser: clientParser,
     // Sessions are begun by the connect loop alone: it knows why the one before ended.
     reconnection: false,

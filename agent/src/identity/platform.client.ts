@@ -2,7 +2,7 @@ import { request as httpRequest, type IncomingMessage } from "node:http";
 import { AppError, errorMessage } from "@rciots/runtime";
 import { caAnswer } from "@rciots/protocol";
 import { dialTls } from "../channel/dial.ts";
-import type { Proxy } from "../channel/proxy.ts";
+import type { ProxyChoice } from "../channel/proxy.ts";
 import { certificateByFingerprint, systemRoots, type Trust } from "../channel/trust.ts";
 import type { PlatformClock } from "./platform-clock.ts";
 
@@ -10,7 +10,7 @@ export interface PlatformClientOptions {
   /** `https://host[:port]` of the enrolment endpoint. */
   platformUrl: string;
   trust: Trust;
-  proxy?: Proxy | undefined;
+  proxyFor?: ProxyChoice | undefined;
   /** Sent with every request, for a gateway in between. */
   headers?: Readonly<Record<string, string>>;
   clock: PlatformClock;
@@ -29,6 +29,8 @@ export interface PlatformClient {
   readonly url: string;
   /** Rejects with `platform_unreachable` where there is no answer at all; a refusal is an answer. */
   post(path: string, options: { token: string; body: unknown; signal: AbortSignal }): Promise<PlatformAnswer>;
+  /** Teaches the clock the platform's time, unverified: good for a sentence, not for a decision. */
+  askTime(signal: AbortSignal): Promise<void>;
 }
 
 const maxAnswerBytes = 1_048_576;
@@ -55,12 +57,20 @@ export function createPlatformClient(options: PlatformClientOptions): PlatformCl
     return certificateByFingerprint(parsed.data.caCertificates, sha256);
   }
 
+  /** A certificate out of its dates is most often a device with a wrong clock: ask, unverified, only to say so. */
+  async function askTime(signal: AbortSignal): Promise<void> {
+    const tls = { rejectUnauthorized: false } as const;
+    await send({ method: "GET", path: "/v1/ca", tls, signal }).catch(() => undefined);
+  }
+
   async function send(call: Call): Promise<PlatformAnswer> {
     const sentAt = clock.localNow();
+    const host = url.hostname.replace(/^\[|\]$/g, "");
+    const port = url.port === "" ? 443 : Number(url.port);
     const socket = await dialTls({
-      host: url.hostname.replace(/^\[|\]$/g, ""),
-      port: url.port === "" ? 443 : Number(url.port),
-      proxy: options.proxy,
+      host,
+      port,
+      proxy: options.proxyFor?.(host, port),
       timeoutMs: options.timeoutMs ?? 30_000,
       signal: call.signal,
       tls: call.tls,
@@ -84,12 +94,11 @@ export function createPlatformClient(options: PlatformClientOptions): PlatformCl
         return await send({ method: "POST", path, tls: { ca }, token, body, signal });
       } catch (error) {
         if (isKnown(error)) throw error;
-        await askTime(error, () =>
-          send({ method: "GET", path: "/v1/ca", tls: { rejectUnauthorized: false }, signal }),
-        );
+        if (datedFaults.has(codeOf(error) ?? "")) await askTime(signal);
         throw unreachable(url, clock, error);
       }
     },
+    askTime,
   };
 }
 
@@ -110,11 +119,6 @@ function codeOf(error: unknown): string | undefined {
 
 function isKnown(error: unknown): boolean {
   return ["stopped", "ca_fingerprint_mismatch", "not_the_platform"].includes(codeOf(error) ?? "");
-}
-
-/** A certificate out of its dates is most often a device with a wrong clock: ask, unverified, only to say so. */
-async function askTime(error: unknown, ask: () => Promise<unknown>): Promise<void> {
-  if (datedFaults.has(codeOf(error) ?? "")) await ask().catch(() => undefined);
 }
 
 async function exchange(

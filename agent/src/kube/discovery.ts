@@ -38,7 +38,10 @@ const missMaxAgeMs = 2_000;
 export function createDiscovery({ getJson }: DiscoveryOptions): Discovery {
   const known = new Map<string, GroupVersion>();
 
-  const fetchGroupVersion = async (apiVersion: string, options: CallOptions): Promise<ReadonlyMap<string, ResourceType>> => {
+  const fetchGroupVersion = async (
+    apiVersion: string,
+    options: CallOptions,
+  ): Promise<ReadonlyMap<string, ResourceType>> => {
     try {
       const body = (await getJson(groupVersionPath(apiVersion), options)) as { resources?: ApiResource[] };
       return new Map(toResources(apiVersion, body.resources ?? []).map((type) => [type.kind, type]));

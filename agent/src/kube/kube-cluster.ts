@@ -203,14 +203,15 @@ function identified(
 }
 
 function pageOf(body: unknown, query: ListQuery): ObjectPage {
-  const { metadata = {}, items = [] } = body as {
-    metadata?: { resourceVersion?: string; continue?: string };
-    items?: KubeObject[];
+  // An empty list of partial metadata has `items: null`.
+  const { metadata, items } = body as {
+    metadata?: { resourceVersion?: string; continue?: string } | null;
+    items?: KubeObject[] | null;
   };
   return {
-    items: items.map((item) => identified(item, query)),
-    resourceVersion: metadata.resourceVersion ?? "",
-    continue: metadata.continue || undefined,
+    items: (items ?? []).map((item) => identified(item, query)),
+    resourceVersion: metadata?.resourceVersion ?? "",
+    continue: metadata?.continue || undefined,
   };
 }
 

@@ -32,7 +32,7 @@ export class KubeError extends AppError {
 
 export const isKubeError = (error: unknown): error is KubeError => error instanceof KubeError;
 
-/** No answer at all: refused, reset, timed out, or TLS failed. Nothing is known about any object. */
+/** No answer at all: refused, reset, or TLS failed. It says nothing about any object. */
 export const isUnreachable = (error: unknown): boolean =>
   isKubeError(error) && error.reason === "Unreachable";
 
@@ -43,6 +43,10 @@ export const isExpired = (error: unknown): boolean => isKubeError(error) && erro
 /** Not allowed, or not a thing this server can do for this resource (list, watch). */
 export const isUnsupported = (error: unknown): boolean =>
   isKubeError(error) && (error.status === 403 || error.status === 404 || error.status === 405);
+
+/** No resource serves the kind; its CRD may be established any moment. */
+export const isNoKindMatch = (error: unknown): boolean =>
+  isKubeError(error) && error.reason === "NoKindMatch";
 
 /**
  * The server understood the object and refuses it as it is. Sending the same bytes again can only help if
@@ -56,6 +60,15 @@ export function unreachable(cause: unknown): KubeError {
     cause instanceof Error ? cause.message || (cause as NodeJS.ErrnoException).code : String(cause);
   const message = `the API server can't be reached: ${detail ?? "unknown error"}`;
   return new KubeError({ status: 503, reason: "Unreachable", message, cause });
+}
+
+/** One request took too long, as behind a slow admission webhook; others may well be answered. */
+export function timedOut(timeoutMs: number): KubeError {
+  return new KubeError({
+    status: 504,
+    reason: "Timeout",
+    message: `the API server gave no answer within ${timeoutMs} ms`,
+  });
 }
 
 interface StatusBody {
@@ -84,7 +97,7 @@ function parseStatus(body: Buffer): StatusBody | undefined {
   try {
     const parsed: unknown = JSON.parse(body.toString("utf8"));
     if (typeof parsed !== "object" || parsed === null) return undefined;
-    return (parsed as StatusBody).kind === "Status" ? (parsed) : undefined;
+    return (parsed as StatusBody).kind === "Status" ? parsed : undefined;
   } catch {
     return undefined;
   }

@@ -2,7 +2,7 @@ import http from "node:http";
 import https from "node:https";
 import { createBackoff, sleep } from "@rciots/runtime";
 import type { Auth, Credentials } from "./auth.ts";
-import { isKubeError, KubeError, kubeErrorOf, unreachable } from "./kube-error.ts";
+import { isKubeError, KubeError, kubeErrorOf, timedOut, unreachable } from "./kube-error.ts";
 
 export interface TransportOptions {
   readonly auth: Auth;
@@ -72,7 +72,7 @@ export function createTransport(options: TransportOptions): Transport {
       return checkStatus(response, body);
     } catch (error) {
       request.signal?.throwIfAborted();
-      if (timeout.aborted) throw unreachable(new Error(`no answer within ${requestTimeoutMs} ms`));
+      if (timeout.aborted) throw timedOut(requestTimeoutMs);
       throw error;
     }
   };
@@ -112,7 +112,7 @@ export function createTransport(options: TransportOptions): Transport {
 /** Everything the agent sends may be repeated: applies and deletes by uid are idempotent, writes carry a version. */
 function isRetryable(error: unknown, tried: number): boolean {
   if (!isKubeError(error) || error.reason === "ResponseTooLarge") return false;
-  if (error.status === 401) return tried === 1;
+  if (error.status === 401 || error.reason === "Timeout") return tried === 1;
   return error.status === 429 || error.status >= 500;
 }
 

@@ -5,7 +5,13 @@ import { crdRank, isCrd } from "./apply-order.ts";
 import { forEachBounded } from "./bounded.ts";
 import { healthOf } from "./health.ts";
 import { fieldManager } from "./manifest.ts";
-import { applyDueAtMs, recordApplied, recordFault, type TrackedObject } from "./tracked-object.ts";
+import {
+  applyDueAtMs,
+  beginApply,
+  recordApplied,
+  recordFault,
+  type TrackedObject,
+} from "./tracked-object.ts";
 
 export interface ApplierOptions {
   readonly cluster: Cluster;
@@ -39,6 +45,7 @@ export function createApplier(options: ApplierOptions): Applier {
 
   const applyOne = async (tracked: TrackedObject, abort: AbortSignal): Promise<void> => {
     const { object } = tracked;
+    const versionBefore = beginApply(tracked);
     try {
       const applied = await cluster.apply(object, {
         fieldManager,
@@ -46,17 +53,23 @@ export function createApplier(options: ApplierOptions): Applier {
         metadataOnly: !object.hasStatus,
         signal: abort,
       });
-      recordApplied(tracked, applied);
+      recordApplied(tracked, applied, versionBefore);
     } catch (error) {
       if (!isKubeError(error) || isUnreachable(error)) throw error;
       recordFault(tracked, error, { nowMs: nowMs(), maxPauseMs: options.maxRetryPauseMs });
-      logger.warn({ object: describeRef(object.ref), status: error.status, error: error.message }, "apply refused");
+      logger.warn(
+        { object: describeRef(object.ref), status: error.status, error: error.message },
+        "apply refused",
+      );
     }
     onProgress();
   };
 
   /** A kind is usable once its CRD is established and the API server's discovery lists it. */
-  const waitForCrds = async (crds: readonly TrackedObject[], { cancel, abort }: ApplySignals): Promise<void> => {
+  const waitForCrds = async (
+    crds: readonly TrackedObject[],
+    { cancel, abort }: ApplySignals,
+  ): Promise<void> => {
     const deadlineMs = nowMs() + options.crdTimeoutMs;
     let waiting = crds.filter(({ fault }) => !fault);
     while (waiting.length > 0 && !cancel.aborted && nowMs() < deadlineMs) {
@@ -90,7 +103,11 @@ export function createApplier(options: ApplierOptions): Applier {
     for (const wave of byRank(due)) {
       if (signals.cancel.aborted) return;
       await forEachBounded(wave, concurrency, signals.cancel, (tracked) => applyOne(tracked, signals.abort));
-      if (wave[0]?.object.rank === crdRank) await waitForCrds(wave.filter(({ object }) => isCrd(object.ref)), signals);
+      if (wave[0]?.object.rank === crdRank)
+        await waitForCrds(
+          wave.filter(({ object }) => isCrd(object.ref)),
+          signals,
+        );
     }
   };
 

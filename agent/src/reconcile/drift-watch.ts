@@ -1,6 +1,13 @@
 import { createBackoff, errorMessage, type Logger, sleep } from "@rciots/runtime";
-import { type Cluster, listPages, objectKey, type ObjectRef, refOf, type WatchEvent } from "../kube/cluster.ts";
-import { isExpired, isUnsupported } from "../kube/kube-error.ts";
+import {
+  type Cluster,
+  listPages,
+  objectKey,
+  type ObjectRef,
+  refOf,
+  type WatchEvent,
+} from "../kube/cluster.ts";
+import { isExpired, isNoKindMatch, isUnsupported } from "../kube/kube-error.ts";
 import { type LiveMark, markOf } from "./tracked-object.ts";
 
 export type KindId = Pick<ObjectRef, "apiVersion" | "kind">;
@@ -96,7 +103,7 @@ async function followKind(
       else await sleep(pollIntervalMs, signal);
     } catch (error) {
       if (signal.aborted) return;
-      if (isUnsupported(error)) {
+      if (isUnsupported(error) && !isNoKindMatch(error)) {
         setMode("blind");
         options.onBlind(kind);
         await sleep(pollIntervalMs, signal);

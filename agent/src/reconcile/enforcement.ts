@@ -93,7 +93,8 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     logger,
     onObject: (key, observation) => observe(key, observation),
     onListed: (kind, keys) => {
-      for (const [key, object] of tracked) if (isOfKind(object, kind) && !keys.has(key)) observe(key, undefined);
+      for (const [key, object] of tracked)
+        if (isOfKind(object, kind) && !keys.has(key)) observe(key, undefined);
     },
     onBlind: (kind) => {
       for (const object of tracked.values()) if (isOfKind(object, kind)) object.dirty = true;
@@ -105,7 +106,7 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     const object = tracked.get(key);
     if (!object || object.dirty) {
       // Before its first apply this is how its present version becomes known; during one, the answer decides.
-      if (object) object.seen = observation;
+      if (object) object.seen = observation ?? "deleted";
       return;
     }
     const { live } = object;
@@ -127,10 +128,14 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     const repeated = corrections !== undefined && nowMs() - corrections.lastAtMs < 2 * driftIntervalMs;
     const count = repeated ? corrections.count + 1 : 1;
     object.corrections = { count, lastAtMs: nowMs() };
-    object.notBeforeMs = count === 1 ? 0 : nowMs() + Math.min(driftIntervalMs, 500 * 2 ** Math.min(count - 2, 10));
+    object.notBeforeMs =
+      count === 1 ? 0 : nowMs() + Math.min(driftIntervalMs, 500 * 2 ** Math.min(count - 2, 10));
     object.dirty = true;
     const what = observation ? "changed" : "deleted";
-    logger.info({ object: describeRef(object.object.ref), count }, `${what} by somebody else; applying it again`);
+    logger.info(
+      { object: describeRef(object.object.ref), count },
+      `${what} by somebody else; applying it again`,
+    );
   };
 
   const prepare = async ({ cancel, abort }: ApplySignals): Promise<void> => {
@@ -149,7 +154,9 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     if (cancel.aborted) return;
     await writeAhead(result.objects, abort);
     if (cancel.aborted) return;
-    tracked = new Map(result.objects.map((object) => [object.key, carryOver(object, tracked.get(object.key))]));
+    tracked = new Map(
+      result.objects.map((object) => [object.key, carryOver(object, tracked.get(object.key))]),
+    );
     faults = result.faults;
     prepared = true;
     pruned = new Map();
@@ -159,8 +166,13 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
   };
 
   /** The intention is stored before the first object is sent: a kill at any moment leaves nothing unknown. */
-  const writeAhead = async (objects: readonly { key: string; ref: ObjectRef }[], abort: AbortSignal): Promise<void> => {
-    const added = objects.filter(({ key, ref }) => applySet.inventory.get(key)?.ref.apiVersion !== ref.apiVersion);
+  const writeAhead = async (
+    objects: readonly { key: string; ref: ObjectRef }[],
+    abort: AbortSignal,
+  ): Promise<void> => {
+    const added = objects.filter(
+      ({ key, ref }) => applySet.inventory.get(key)?.ref.apiVersion !== ref.apiVersion,
+    );
     if (added.length === 0) return;
     const entries = new Map<string, InventoryEntry>();
     for (const { key, ref } of added) {
@@ -176,7 +188,9 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
 
   /** Deleting goes by uid, so every uid that is new goes into the inventory. */
   const recordUids = async (abort: AbortSignal): Promise<void> => {
-    const changed = [...tracked].filter(([key, { live }]) => live && applySet.inventory.get(key)?.uid !== live.uid);
+    const changed = [...tracked].filter(
+      ([key, { live }]) => live && applySet.inventory.get(key)?.uid !== live.uid,
+    );
     if (changed.length === 0) return;
     await applySet.update((inventory) => {
       const next = new Map(inventory);
@@ -205,7 +219,9 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     pruned = new Map([...pruned, ...(await pruner.prune((key) => tracked.has(key), signals))]);
     const outcomes = [...pruned.values()].map(({ outcome }) => outcome);
     const waiting = outcomes.includes("deleting");
-    prunePauseMs = waiting ? Math.min(driftIntervalMs, Math.max(250, prunePauseMs * 2)) : 10 * driftIntervalMs;
+    prunePauseMs = waiting
+      ? Math.min(driftIntervalMs, Math.max(250, prunePauseMs * 2))
+      : 10 * driftIntervalMs;
     const unsettled = waiting || outcomes.includes("kept") || outcomes.includes("failed");
     pruneDueAtMs = unsettled ? nowMs() + prunePauseMs : Infinity;
     options.onProgress();
@@ -252,11 +268,9 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     if (signals.cancel.aborted || !prepared) return;
     await resolveLate(signals.abort);
     await prepare(signals);
-    try {
-      await applier.pass([...tracked.values()], signals);
-    } finally {
-      if (!signals.abort.aborted) await recordUids(signals.abort);
-    }
+    if (signals.cancel.aborted || !prepared) return;
+    await applier.pass([...tracked.values()], signals);
+    await recordUids(signals.abort);
     if (signals.cancel.aborted) return;
     await refreshHealth(signals);
     await pruneIfDue(signals);
@@ -265,7 +279,9 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
   const nextDueAtMs = (): number => {
     if (!target) return Infinity;
     if (!prepared) return 0;
-    const applies = [...tracked.values()].map((object) => applyDueAtMs(object) ?? (object.stale ? 0 : Infinity));
+    const applies = [...tracked.values()].map(
+      (object) => applyDueAtMs(object) ?? (object.stale ? 0 : Infinity),
+    );
     const prune = target.prune && summary().allApplied ? pruneDueAtMs : Infinity;
     return applies.reduce((least, due) => Math.min(least, due), Math.min(prune, healthDueAtMs));
   };

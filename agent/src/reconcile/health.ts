@@ -151,7 +151,8 @@ function replicaSet(_object: KubeObject, status: Fields, spec: Fields): Health {
 function pod(_object: KubeObject, status: Fields): Health {
   const phase = status["phase"];
   if (phase === "Succeeded") return current;
-  if (phase === "Failed") return failed(text(status["message"]) || text(status["reason"]) || "the Pod failed");
+  if (phase === "Failed")
+    return failed(text(status["message"]) || text(status["reason"]) || "the Pod failed");
   const waiting = waitingContainer(status);
   if (waiting) return waiting;
   const conditions = conditionsOf(status);

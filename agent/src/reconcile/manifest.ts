@@ -193,4 +193,3 @@ function withoutServerMetadata(metadata: Record<string, unknown>): Record<string
   void [managedFields, resourceVersion, uid, generation, creationTimestamp, selfLink, deletionTimestamp];
   return rest;
 }
-

@@ -39,7 +39,8 @@ export async function foreignContentOfNamespace(
 ): Promise<string | undefined> {
   const { cluster, signal } = options;
   const resources = (await cluster.resources({ signal })).filter(
-    ({ namespaced, verbs, group, kind }) => namespaced && verbs.includes("list") && !ignoredKinds.has(`${group}/${kind}`),
+    ({ namespaced, verbs, group, kind }) =>
+      namespaced && verbs.includes("list") && !ignoredKinds.has(`${group}/${kind}`),
   );
   for (const resource of resources) {
     const found = await firstForeign(resource, namespace, options);
@@ -49,7 +50,10 @@ export async function foreignContentOfNamespace(
 }
 
 /** The first custom resource that is not ours, in words. `crd` is the live CRD. */
-export async function foreignContentOfCrd(crd: KubeObject, options: ForeignContentOptions): Promise<string | undefined> {
+export async function foreignContentOfCrd(
+  crd: KubeObject,
+  options: ForeignContentOptions,
+): Promise<string | undefined> {
   const { group, names, versions } = crd["spec"] as {
     group: string;
     names: { kind: string };
@@ -70,7 +74,11 @@ async function firstForeign(
   { cluster, isOurs, signal }: ForeignContentOptions,
 ): Promise<string | undefined> {
   try {
-    for await (const page of listPages(cluster, { apiVersion, kind, namespace, metadataOnly: true }, { signal })) {
+    for await (const page of listPages(
+      cluster,
+      { apiVersion, kind, namespace, metadataOnly: true },
+      { signal },
+    )) {
       const found = page.items.find((item) => isForeign(item, isOurs));
       if (found) return describeRef(refOf(found));
     }
@@ -79,7 +87,9 @@ async function firstForeign(
     if (isUnreachable(error) || !isKubeError(error)) throw error;
     // A kind that can't be looked at may hold something: keep the container rather than guess. A kind that
     // is gone by now holds nothing.
-    return isUnsupported(error) && error.status !== 403 ? undefined : `${kind} objects that can't be listed: ${error.message}`;
+    return isUnsupported(error) && error.status !== 403
+      ? undefined
+      : `${kind} objects that can't be listed: ${error.message}`;
   }
 }
 
@@ -92,8 +102,18 @@ function isForeign(object: KubeObject, isOurs: (key: string) => boolean): boolea
   return !isMadeByCluster(object);
 }
 
+/** Some of what every namespace is given carries no managed fields that would say by whom. */
+const givenToEveryNamespace = new Set([
+  "ServiceAccount/default",
+  "ServiceAccount/builder",
+  "ServiceAccount/deployer",
+  "ConfigMap/kube-root-ca.crt",
+  "ConfigMap/openshift-service-ca.crt",
+]);
+
 /** Default service accounts, CA bundles and the like: written by control-plane controllers alone. */
-function isMadeByCluster({ metadata }: KubeObject): boolean {
+function isMadeByCluster({ kind, metadata }: KubeObject): boolean {
+  if (givenToEveryNamespace.has(`${kind}/${metadata.name}`)) return true;
   const managers = metadata.managedFields ?? [];
   return managers.length > 0 && managers.every(({ manager = "" }) => clusterManagers.test(manager));
 }

@@ -46,7 +46,8 @@ export function createPruner(options: PrunerOptions): Pruner {
 
   const pruneOne = async (key: string, entry: InventoryEntry, abort: AbortSignal): Promise<PruneResult> => {
     const { ref } = entry;
-    if (isNamespace(ref) && ref.name === ownNamespace) return { ref, outcome: "released", message: "the agent lives in it" };
+    if (isNamespace(ref) && ref.name === ownNamespace)
+      return { ref, outcome: "released", message: "the agent lives in it" };
     try {
       const live = await cluster.get(ref, { signal: abort, metadataOnly: !isCrd(ref) });
       if (!live) return { ref, outcome: "gone" };
@@ -71,7 +72,8 @@ export function createPruner(options: PrunerOptions): Pruner {
     if (entry.uid !== undefined && entry.uid !== uid) {
       return { outcome: "released", message: "kept: somebody else made it anew" };
     }
-    if (labels[partOfLabel] !== applySet.id) return { outcome: "released", message: "kept: it no longer carries this agent's label" };
+    if (labels[partOfLabel] !== applySet.id)
+      return { outcome: "released", message: "kept: it no longer carries this agent's label" };
     if (entry.uid === undefined && ownedHashOf(live) === "") {
       return { outcome: "released", message: "kept: this agent never applied it" };
     }
@@ -91,7 +93,9 @@ export function createPruner(options: PrunerOptions): Pruner {
   ): Promise<Omit<PruneResult, "ref"> | undefined> => {
     if (live.metadata.deletionTimestamp || !(isNamespace(ref) || isCrd(ref))) return undefined;
     const query = { cluster, isOurs: (key: string) => applySet.inventory.has(key), signal };
-    const found = isNamespace(ref) ? await foreignContentOfNamespace(ref.name, query) : await foreignContentOfCrd(live, query);
+    const found = isNamespace(ref)
+      ? await foreignContentOfNamespace(ref.name, query)
+      : await foreignContentOfCrd(live, query);
     if (found === undefined) return undefined;
     return { outcome: "kept", message: `kept: it holds what no revision applied, such as ${found}` };
   };
@@ -107,7 +111,10 @@ export function createPruner(options: PrunerOptions): Pruner {
     const settled = [...results].filter(([, { outcome }]) => outcome === "gone" || outcome === "released");
     if (settled.length > 0) {
       const keys = new Set(settled.map(([key]) => key));
-      await applySet.update((inventory) => new Map([...inventory].filter(([key]) => !keys.has(key))), signals.abort);
+      await applySet.update(
+        (inventory) => new Map([...inventory].filter(([key]) => !keys.has(key))),
+        signals.abort,
+      );
     }
     return results;
   };
@@ -135,4 +142,3 @@ function inDeletionOrder(extra: readonly Extra[]): Extra[][] {
 
 const lateRank = applyRank({ apiVersion: "example.invalid/v1", kind: "Any" });
 const isLate = (rank: number): boolean => rank > lateRank;
-

@@ -67,7 +67,12 @@ export function createReporter(options: ReporterOptions): Reporter {
       await sleep(minIntervalMs, stopping.signal);
       // Object details alone can wait a little longer; a change of state ends the wait.
       let waitedMs = minIntervalMs;
-      while (touched && finals.length === 0 && waitedMs < objectsIntervalMs && seenHeadline === sentHeadline) {
+      while (
+        touched &&
+        finals.length === 0 &&
+        waitedMs < objectsIntervalMs &&
+        seenHeadline === sentHeadline
+      ) {
         await sleep(minIntervalMs, stopping.signal);
         waitedMs += minIntervalMs;
         if (stopping.signal.aborted) return;
@@ -76,7 +81,12 @@ export function createReporter(options: ReporterOptions): Reporter {
   };
 
   const wake = (): void => {
-    if (!stopping.signal.aborted) running ??= run().finally(() => (running = undefined));
+    if (stopping.signal.aborted) return;
+    running ??= run().finally(() => {
+      running = undefined;
+      // Touched between the last look and here.
+      if (touched || finals.length > 0) wake();
+    });
   };
 
   const tell = (report: RevisionReport): void => {
@@ -108,7 +118,8 @@ export function createReporter(options: ReporterOptions): Reporter {
   };
 }
 
-const headlineOf = ({ revision, state, finishedAt }: RevisionReport): string => `${revision} ${state} ${finishedAt ?? ""}`;
+const headlineOf = ({ revision, state, finishedAt }: RevisionReport): string =>
+  `${revision} ${state} ${finishedAt ?? ""}`;
 
 const digestOf = (report: RevisionReport): string =>
   createHash("sha256").update(JSON.stringify(report)).digest("base64url");

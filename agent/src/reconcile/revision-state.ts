@@ -6,19 +6,31 @@ import type { RevisionRecord } from "./revision.ts";
 const keptGood = 2;
 
 /** A newer revision was asked for; whatever became of the one before, this one gets its own chance. */
-export function adoptRevision(previous: ReconcileState | undefined, desired: RevisionRecord, now: string): ReconcileState {
+export function adoptRevision(
+  previous: ReconcileState | undefined,
+  desired: RevisionRecord,
+  now: string,
+): ReconcileState {
   return { version: 1, desired, phase: "pending", spentMs: 0, startedAt: now, good: previous?.good ?? [] };
 }
 
 export function isSameRevision(a: RevisionRecord, b: RevisionRecord): boolean {
-  return a.revision === b.revision && a.digest === b.digest && a.deadlineMs === b.deadlineMs && a.prune === b.prune;
+  return (
+    a.revision === b.revision && a.digest === b.digest && a.deadlineMs === b.deadlineMs && a.prune === b.prune
+  );
 }
 
 /** The newest revision is healthy: it is what later ones fall back to. */
 export function markGood(state: ReconcileState, now: string): ReconcileState {
   const { desired } = state;
   const older = state.good.filter(({ digest }) => digest !== desired.digest);
-  return { ...state, phase: "good", reason: undefined, finishedAt: now, good: [desired, ...older].slice(0, keptGood) };
+  return {
+    ...state,
+    phase: "good",
+    reason: undefined,
+    finishedAt: now,
+    good: [desired, ...older].slice(0, keptGood),
+  };
 }
 
 /**
@@ -28,7 +40,9 @@ export function markGood(state: ReconcileState, now: string): ReconcileState {
 export function giveUp(state: ReconcileState, reason: string, now: string): ReconcileState {
   const at = state.good.findIndex(({ digest }) => digest !== state.desired.digest);
   const ended = { ...state, reason, finishedAt: now };
-  return at === -1 ? { ...ended, phase: "failed" } : { ...ended, phase: "rolled_back", good: state.good.slice(at) };
+  return at === -1
+    ? { ...ended, phase: "failed" }
+    : { ...ended, phase: "rolled_back", good: state.good.slice(at) };
 }
 
 /** The revision whose objects are to be in the cluster now. */

@@ -14,6 +14,9 @@ export interface DesiredRevision {
   readonly prune?: boolean;
 }
 
+/** SHA-256 of no text: the content of a device to which nothing is assigned. */
+export const emptyDigest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
 /** A revision without its objects; those are in the state store under the digest. */
 export interface RevisionRecord {
   readonly revision: number;

@@ -33,9 +33,8 @@ export interface TrackedObject {
   applied: "applied" | "unchanged" | "failed" | undefined;
   fault: ApplyFault | undefined;
   live: LiveMark | undefined;
-  /** Seen by a list or watch before it was applied in this process. */
-  seen: LiveMark | undefined;
-  inFlight: boolean;
+  /** Last seen by a list or watch while it was waiting to be applied or being applied. */
+  seen: LiveMark | "deleted" | undefined;
   health: Health;
   corrections: { readonly count: number; readonly lastAtMs: number } | undefined;
   /** Corrections that came too often wait until then. */
@@ -53,7 +52,6 @@ export function createTrackedObject(object: PreparedObject): TrackedObject {
     fault: undefined,
     live: undefined,
     seen: undefined,
-    inFlight: false,
     health: unknownHealth,
     corrections: undefined,
     notBeforeMs: 0,
@@ -65,7 +63,8 @@ export function carryOver(object: PreparedObject, previous: TrackedObject | unde
   const fresh = createTrackedObject(object);
   if (!previous) return fresh;
   const { live, seen, health } = previous;
-  const same = previous.live !== undefined && !previous.dirty && Buffer.compare(previous.object.json, object.json) === 0;
+  const same =
+    previous.live !== undefined && !previous.dirty && Buffer.compare(previous.object.json, object.json) === 0;
   return same
     ? { ...fresh, dirty: false, applied: "unchanged", live, seen, health, stale: previous.stale }
     : { ...fresh, live, seen, health };
@@ -74,7 +73,8 @@ export function carryOver(object: PreparedObject, previous: TrackedObject | unde
 /** Hash of our entry among the managed fields; "" when we own nothing. */
 export function ownedHashOf({ metadata }: KubeObject): string {
   const owned = metadata.managedFields?.find(
-    ({ manager, operation, subresource }) => manager === fieldManager && operation === "Apply" && !subresource,
+    ({ manager, operation, subresource }) =>
+      manager === fieldManager && operation === "Apply" && !subresource,
   );
   return owned ? createHash("sha256").update(JSON.stringify(owned.fieldsV1)).digest("base64url") : "";
 }
@@ -84,15 +84,39 @@ export function markOf(object: KubeObject): LiveMark {
   return { uid, resourceVersion, ownedHash: ownedHashOf(object) };
 }
 
-export function recordApplied(tracked: TrackedObject, object: KubeObject): void {
-  const before = (tracked.live ?? tracked.seen)?.resourceVersion;
+/** The version that is about to be replaced; what is seen from now on may be newer than the answer. */
+export function beginApply(tracked: TrackedObject): string | undefined {
+  const known = tracked.live ?? tracked.seen;
+  tracked.seen = undefined;
+  return known === "deleted" ? undefined : known?.resourceVersion;
+}
+
+export function recordApplied(
+  tracked: TrackedObject,
+  object: KubeObject,
+  versionBefore: string | undefined,
+): void {
   const mark = markOf(object);
-  tracked.applied = before === mark.resourceVersion ? "unchanged" : "applied";
+  const { seen } = tracked;
+  tracked.applied = versionBefore === mark.resourceVersion ? "unchanged" : "applied";
   tracked.live = mark;
-  tracked.dirty = false;
-  tracked.stale = false;
   tracked.fault = undefined;
   tracked.health = healthOf(object);
+  // An event can overtake the answer to our own request. One that is not ours needs another look; an older
+  // one only costs a request that changes nothing.
+  const overtaken =
+    seen !== undefined && (seen === "deleted" || seen.resourceVersion !== mark.resourceVersion);
+  tracked.dirty =
+    overtaken && (seen === "deleted" || seen.ownedHash !== mark.ownedHash) && !isOlder(seen, mark);
+  tracked.stale = overtaken && !tracked.dirty && tracked.object.hasStatus;
+  tracked.seen = undefined;
+}
+
+/** Versions are compared as numbers where both are numbers, as the API server's are. */
+function isOlder(seen: LiveMark | "deleted", mark: LiveMark): boolean {
+  if (seen === "deleted" || !/^\d+$/.test(seen.resourceVersion) || !/^\d+$/.test(mark.resourceVersion))
+    return false;
+  return BigInt(seen.resourceVersion) < BigInt(mark.resourceVersion);
 }
 
 export interface FaultOptions {
@@ -101,7 +125,11 @@ export interface FaultOptions {
   readonly maxPauseMs: number;
 }
 
-export function recordFault(tracked: TrackedObject, error: unknown, { nowMs, maxPauseMs }: FaultOptions): void {
+export function recordFault(
+  tracked: TrackedObject,
+  error: unknown,
+  { nowMs, maxPauseMs }: FaultOptions,
+): void {
   const attempts = (tracked.fault?.attempts ?? 0) + 1;
   const pauseMs = Math.min(maxPauseMs, 500 * 2 ** Math.min(attempts - 1, 10));
   tracked.applied = "failed";
@@ -126,4 +154,3 @@ export function troubleOf(tracked: TrackedObject): string | undefined {
   if (tracked.health.health === "Current") return undefined;
   return tracked.health.message ?? tracked.health.health;
 }
-

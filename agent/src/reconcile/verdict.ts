@@ -38,7 +38,8 @@ export function summarize({ objects, faults, nowMs }: SummaryOptions): Summary {
   const troubled = objects.filter((tracked) => troubleOf(tracked) !== undefined).sort(bySeverity);
   const refused = objects.filter(({ fault }) => fault);
   const tried = objects.every(({ applied }) => applied !== undefined);
-  const allApplied = tried && refused.length === 0 && faults.length === 0 && objects.every(({ dirty }) => !dirty);
+  const allApplied =
+    tried && refused.length === 0 && faults.length === 0 && objects.every(({ dirty }) => !dirty);
   return {
     counts,
     tried,
@@ -54,7 +55,10 @@ function isHopeless({ fault }: TrackedObject, nowMs: number): boolean {
   return fault.attempts >= hopelessAttempts && nowMs - fault.firstAtMs >= hopelessAfterMs;
 }
 
-function troubleText(troubled: readonly TrackedObject[], faults: readonly DocumentFault[]): string | undefined {
+function troubleText(
+  troubled: readonly TrackedObject[],
+  faults: readonly DocumentFault[],
+): string | undefined {
   const [fault] = faults;
   const [worst] = troubled;
   const first = fault
@@ -65,7 +69,14 @@ function troubleText(troubled: readonly TrackedObject[], faults: readonly Docume
   return more > 0 ? `${first} (and ${more} more)` : first;
 }
 
-const severity: readonly ObjectHealth[] = ["Failed", "NotFound", "Terminating", "InProgress", "Unknown", "Current"];
+const severity: readonly ObjectHealth[] = [
+  "Failed",
+  "NotFound",
+  "Terminating",
+  "InProgress",
+  "Unknown",
+  "Current",
+];
 
 function reportedHealth({ fault, live, health }: TrackedObject): ObjectHealth {
   return fault && !live ? "Failed" : health.health;
@@ -83,7 +94,10 @@ export interface StateOfOptions {
 }
 
 /** The state and message to report for the newest revision. */
-export function reportedState({ state, summary }: StateOfOptions): { state: RevisionState; message?: string } {
+export function reportedState({ state, summary }: StateOfOptions): {
+  state: RevisionState;
+  message?: string;
+} {
   const { phase, reason } = state;
   const { trouble, healthy } = summary;
   const withMessage = (name: RevisionState, message: string | undefined) =>
@@ -110,7 +124,12 @@ export interface StatusesOptions extends Omit<SummaryOptions, "nowMs"> {
 /** Every object in the form the platform takes, worst first. */
 export function objectStatuses({ objects, faults, pruned }: StatusesOptions): ObjectStatus[] {
   return [
-    ...faults.map(({ ref, message }): ObjectStatus => ({ ...identity(ref), health: "Failed", applied: "failed", message })),
+    ...faults.map(({ ref, message }): ObjectStatus => ({
+      ...identity(ref),
+      health: "Failed",
+      applied: "failed",
+      message,
+    })),
     ...[...objects].sort(bySeverity).map(statusOf),
     ...[...pruned.values()].flatMap(prunedStatus),
   ];
@@ -126,13 +145,25 @@ function statusOf(tracked: TrackedObject): ObjectStatus {
   };
 }
 
-const prunedHealth = { gone: "NotFound", deleting: "Terminating", kept: "Current", failed: "Unknown" } as const;
+const prunedHealth = {
+  gone: "NotFound",
+  deleting: "Terminating",
+  kept: "Current",
+  failed: "Unknown",
+} as const;
 
 function prunedStatus({ ref, outcome, message }: PruneResult): ObjectStatus[] {
   if (outcome === "released") return [];
   const applied = outcome === "failed" ? "failed" : outcome === "kept" ? "unchanged" : "pruned";
   const text = message?.slice(0, 2_048);
-  return [{ ...identity(ref), health: prunedHealth[outcome], applied, ...(text === undefined ? {} : { message: text }) }];
+  return [
+    {
+      ...identity(ref),
+      health: prunedHealth[outcome],
+      applied,
+      ...(text === undefined ? {} : { message: text }),
+    },
+  ];
 }
 
 function identity({ apiVersion, kind, namespace, name }: DocumentFault["ref"]) {

@@ -3,6 +3,7 @@ import type { Logger } from "@rciots/runtime";
 import type { Bundle, Kustomize, ManifestFile } from "@rciots/manifests";
 import type { Device, Store } from "@rciots/store";
 import { createAdvance } from "./advance.ts";
+import { createByteCache } from "./byte-cache.ts";
 import { createContent } from "./content.ts";
 import { readFiles, writeFiles } from "./files-blob.ts";
 import { isFault, sourcesOf, currentInputs } from "./inputs.ts";
@@ -19,7 +20,7 @@ export interface DesiredStateService {
    */
   advance(devices: Device[]): Promise<Map<string, DesiredState>>;
   /** The whole encoded bundle, or undefined where the device should run another content by now. */
-  readBundle(device: Device, encodedDigest: string): Promise<Buffer | undefined>;
+  readBundle(deviceId: string, encodedDigest: string): Promise<Buffer | undefined>;
   renderFiles(organizationId: string, files: readonly ManifestFile[], root: string): Promise<VersionContent>;
   readFiles(organizationId: string, blobId: string): Promise<ManifestFile[]>;
   /** Stores files of an overlay; returns the blob's id. */
@@ -47,6 +48,16 @@ export function createDesiredState(options: {
   const overlays = createOverlayRenderer({ store, content, kustomize, logger });
   const preview = createPreview({ store, content, overlays, kustomize });
   const advance = createAdvance({ store, content, logger });
+
+  // Who was offered what: a device reads its own content only, and mostly without asking the store.
+  const offers = createByteCache<{ organizationId: string; encodedDigest: string }>({
+    maxBytes: 16 * 1_048_576,
+  });
+
+  function remember(organizationId: string, deviceId: string, wire: DesiredState | undefined): void {
+    if (wire?.kind === "bundle")
+      offers.set(deviceId, { organizationId, encodedDigest: wire.encodedDigest }, 256);
+  }
 
   async function inputsInForce(device: Device): Promise<Inputs | undefined> {
     const found = await store.deviceRevisions.get(device.organizationId, device._id, device.desired.revision);
@@ -90,12 +101,22 @@ export function createDesiredState(options: {
   }
 
   return {
-    advance,
-    async readBundle(device, encodedDigest) {
+    async advance(devices) {
+      const states = await advance(devices);
+      for (const device of devices) remember(device.organizationId, device._id, states.get(device._id));
+      return states;
+    },
+    async readBundle(deviceId, encodedDigest) {
+      const offer = offers.get(deviceId);
+      const cached =
+        offer?.encodedDigest === encodedDigest
+          ? content.cachedBundle(offer.organizationId, encodedDigest)
+          : undefined;
+      if (cached !== undefined) return cached.encoded;
+      const device = await store.content.deviceById(deviceId);
+      if (device === null) return undefined;
       const { wire } = device.desired;
       if (wire.kind !== "bundle") return undefined;
-      const cached = content.cachedBundle(device.organizationId, encodedDigest);
-      if (cached !== undefined) return wire.encodedDigest === encodedDigest ? cached.encoded : undefined;
       const bundle = await remake(device);
       if (bundle?.encodedDigest === encodedDigest) return bundle.encoded;
       if (bundle?.digest === wire.digest) await offerAs(device, bundle);

@@ -14,6 +14,11 @@ export {
   type KustomizeKind,
 } from "./kustomize/find-kustomize.ts";
 export {
+  fetchKustomize,
+  pinnedKustomizeVersion,
+  type FetchKustomizeOptions,
+} from "./kustomize/fetch-kustomize.ts";
+export {
   createKustomize,
   renderKey,
   type Kustomize,
@@ -50,3 +55,14 @@ export {
   type OpenBundleOptions,
   type OpenedBundle,
 } from "./bundle/bundle.ts";
+export { createGitSource, type GitSource, type GitSourceOptions } from "./git/git-source.ts";
+export type { GitLimits } from "./git/git-cache.ts";
+export type { GitSnapshot } from "./git/git-snapshot.ts";
+export {
+  defaultGitPolicy,
+  type GitCredential,
+  type GitFetchRequest,
+  type GitPolicy,
+  type GitRemote,
+  type GitResolveRequest,
+} from "./git/git-request.ts";

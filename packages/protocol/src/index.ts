@@ -52,5 +52,5 @@ export {
   messageField,
   type Facts,
 } from "./fields.ts";
-export { limits, protocolVersions } from "./limits.ts";
+export { channelPath, limits, protocolVersions } from "./limits.ts";
 export { channelParser, malformedEvent, streamFrameEvent } from "./parser.ts";

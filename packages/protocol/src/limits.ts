@@ -31,3 +31,6 @@ export const limits = {
 
 /** Versions this code speaks, newest first; the connector chooses the highest that both ends list. */
 export const protocolVersions: readonly number[] = [1];
+
+/** Path of the channel below the edge URL, for the `path` option of both socket.io ends. */
+export const channelPath = "/channel";

@@ -4,18 +4,20 @@ import { DerError, readCertificateFields, type CertificateFields } from "./certi
 import { certificateFingerprint } from "./certificate-fingerprint.ts";
 
 /** Why a certificate was refused; the `code` of the AppError (status 401). */
-export type DeviceCertificateErrorCode =
-  | "certificate_malformed"
-  | "certificate_unknown_issuer"
-  | "certificate_bad_signature"
-  | "certificate_expired"
-  | "certificate_not_yet_valid"
-  | "certificate_wrong_usage"
-  | "certificate_path_too_long"
-  | "certificate_bad_name"
-  | "certificate_wrong_organisation"
-  | "certificate_wrong_device"
-  | "certificate_issuer_retired";
+export const deviceCertificateErrorCodes = [
+  "certificate_malformed",
+  "certificate_unknown_issuer",
+  "certificate_bad_signature",
+  "certificate_expired",
+  "certificate_not_yet_valid",
+  "certificate_wrong_usage",
+  "certificate_path_too_long",
+  "certificate_bad_name",
+  "certificate_wrong_organisation",
+  "certificate_wrong_device",
+  "certificate_issuer_retired",
+] as const;
+export type DeviceCertificateErrorCode = (typeof deviceCertificateErrorCodes)[number];
 
 export interface DeviceIdentity {
   readonly organizationId: string;

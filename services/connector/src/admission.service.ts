@@ -177,8 +177,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
     const standing = await standings.add(identity);
     const verdict = judge(identity, standing, now());
     if (verdict.kind === "refused") throw new Refused(verdict.refusal, identity);
-    if (verdict.kind === "farewell")
-      return { farewell: { wipeWorkloads: verdict.wipeWorkloads, transport } };
+    if (verdict.kind === "farewell") return { farewell: { wipeWorkloads: verdict.wipeWorkloads, transport } };
     const session = buildSession(socket, transport, identity, standing.device?.name ?? identity.deviceId);
     registry.addOpening(session);
     try {
@@ -199,8 +198,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
       const transport = socket.conn.request.socket as TLSSocket;
       const address = transport.remoteAddress ?? null;
       try {
-        if (tried.has(socket.conn))
-          throw new Refused(refusal("abuse", "One CONNECT packet per connection."));
+        if (tried.has(socket.conn)) throw new Refused(refusal("abuse", "One CONNECT packet per connection."));
         tried.add(socket.conn);
         requireRoom();
         checking += 1;

@@ -24,22 +24,39 @@ export interface DesiredReader {
 /** Small enough that the event loop keeps turning between two batches of distinct contents. */
 const batchSize = 100;
 
+/** A device that another replica moved meanwhile is asked for again. */
+const maxRounds = 3;
+
 /** Computes desired states in batches, one at a time: hellos, hints and the patrol share the round trips. */
 export function createDesiredReader(options: {
   store: Pick<Store, "deviceSessions">;
   desiredState: DesiredStatePort;
 }): DesiredReader {
+  async function computeAll(deviceIds: string[]): Promise<Map<string, DesiredAnswer>> {
+    const answers = new Map<string, DesiredAnswer>();
+    let left = [...new Set(deviceIds)];
+    for (let round = 0; round < maxRounds && left.length > 0; round += 1) {
+      const devices = await options.store.deviceSessions.findDevices(left);
+      const states = await options.desiredState.advance([...devices.values()]);
+      for (const [deviceId, device] of devices) {
+        const desired = states.get(deviceId);
+        if (desired !== undefined) answers.set(deviceId, { device, desired });
+      }
+      left = [...devices.keys()].filter((deviceId) => !answers.has(deviceId));
+    }
+    if (left.length > 0) throw new Error(`The desired state of ${left.length} devices keeps changing.`);
+    return answers;
+  }
+
   const batcher = createBatcher<string, DesiredAnswer>({
     maxSize: batchSize,
     async run(deviceIds) {
-      const devices = await options.store.deviceSessions.findDevices([...new Set(deviceIds)]);
-      const states = await options.desiredState.advance([...devices.values()]);
-      return deviceIds.map((deviceId) => {
-        const device = devices.get(deviceId);
-        const desired = states.get(deviceId);
-        if (device !== undefined && desired !== undefined) return { device, desired };
-        return new AppError({ code: "device_not_found", status: 404, message: "The device does not exist." });
-      });
+      const answers = await computeAll(deviceIds);
+      return deviceIds.map(
+        (deviceId) =>
+          answers.get(deviceId) ??
+          new AppError({ code: "device_not_found", status: 404, message: "The device does not exist." }),
+      );
     },
   });
   return { of: (deviceId) => batcher.add(deviceId), drain: () => batcher.drain() };

@@ -3,6 +3,7 @@ import {
   AppError,
   certificateFingerprint,
   createDeviceVerifier,
+  sleep,
   type DeviceIdentity,
   type DeviceVerifier,
   type TlsSource,
@@ -62,17 +63,17 @@ function buildSnapshot(authorities: PublicAuthority[], rootsPem: string, before?
 export function createKnownAuthorities(options: {
   store: Pick<Store, "deviceSessions">;
   edgeTls: TlsSource;
-  now: () => number;
 }): KnownAuthorities {
-  const { store, edgeTls, now } = options;
+  const { store, edgeTls } = options;
   let snapshot: Snapshot | undefined;
   let refreshing: Promise<void> | undefined;
+  let soon: Promise<void> | undefined;
   let refreshedAt = Number.NEGATIVE_INFINITY;
 
   async function load(): Promise<void> {
+    refreshedAt = performance.now();
     const authorities = await store.deviceSessions.listAuthorities();
     snapshot = buildSnapshot(authorities, edgeTls.current().ca, snapshot);
-    refreshedAt = now();
   }
 
   function refresh(): Promise<void> {
@@ -80,9 +81,18 @@ export function createKnownAuthorities(options: {
     return refreshing;
   }
 
+  /** A reading that begins after this call; all who wait for one share it. */
+  function refreshSoon(): Promise<void> {
+    soon ??= sleep(Math.max(0, minRefreshMs - (performance.now() - refreshedAt))).then(() => {
+      soon = undefined;
+      return load();
+    });
+    return soon;
+  }
+
   async function candidatesFor(leaf: X509Certificate): Promise<Snapshot> {
     const isKnown = snapshot?.bySubject.has(leaf.issuer) === true;
-    if (!isKnown && now() - refreshedAt >= minRefreshMs) await refresh();
+    if (!isKnown) await refreshSoon();
     else if (snapshot?.rootsPem !== edgeTls.current().ca) await refresh();
     if (snapshot === undefined) throw new Error("The authorities are not loaded yet.");
     return snapshot;

@@ -61,7 +61,7 @@ export function createPresence(options: PresenceOptions): PresenceService {
     isHeld: (ref: SessionRef) => boolean,
     mark: (refs: SessionRef[], now: Date) => Promise<void>,
   ): Promise<void> {
-    for (let after = ""; ; ) {
+    for (let after = ""; ;) {
       const page = await store.deviceSessions.listHeld(holderId, after, pageSize);
       const stale = page.filter((ref) => !isHeld(ref));
       if (stale.length > 0) await mark(stale, new Date());

@@ -46,7 +46,10 @@ export function createAudit({
     try {
       await batcher.add(event);
     } catch (error) {
-      logger.error({ kind: event.kind, deviceId: event.deviceId, error: errorMessage(error) }, "event not stored");
+      logger.error(
+        { kind: event.kind, deviceId: event.deviceId, error: errorMessage(error) },
+        "event not stored",
+      );
     } finally {
       waiting -= 1;
     }

@@ -15,7 +15,7 @@ export function banner(platform: Standalone, options: { dataDir: string; readyMs
 
     Console and API   ${consoleUrl}
     Enrolment         ${platform.enrollUrl}
-    Device channel    ${platform.edgeUrl.replace(/^http/, "ws")}
+    Device channel    ${platform.edgeUrl}
     CA fingerprint    ${platform.caFingerprint}
     Data              ${options.dataDir}
     Renders with      ${rendererLine(platform)}

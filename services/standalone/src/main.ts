@@ -35,7 +35,7 @@ const logger = createLogger({ level: config.logLevel, name: "rciots" });
 try {
   const startedAt = performance.now();
   const stopSignal = nextStopSignal();
-  const platform = await startStandalone({ config, logger, say });
+  const platform = await startStandalone({ config, logger, env: process.env, say });
   process.stdout.write(banner(platform, { dataDir: config.dataDir, readyMs: performance.now() - startedAt }));
   const signal = await stopSignal;
   say(`${signal}: stopping ...`);

@@ -6,13 +6,21 @@ import { createDesiredState, createOrganizationVault } from "@rciots/desired-sta
 import { startEmbeddedMongo } from "@rciots/embedded-mongo";
 import { createEnroll } from "@rciots/enroll";
 import { createFrontend, ensureFirstRun } from "@rciots/frontend";
-import { createGitSource, createKustomize, fetchKustomize, type KustomizeBinary } from "@rciots/manifests";
 import {
+  createGitSource,
+  createKustomize,
+  fetchKustomize,
+  findKustomize,
+  type KustomizeBinary,
+} from "@rciots/manifests";
+import {
+  certificateFingerprint,
   createMemoryBus,
   createVault,
   errorMessage,
   parseMasterKeys,
   stopInOrder,
+  type Environment,
   type Logger,
   type Stoppable,
 } from "@rciots/runtime";
@@ -21,6 +29,15 @@ import type { StandaloneConfig } from "./config.ts";
 import { loadOrCreateKeyFile } from "./key-file.ts";
 
 const stopTimeoutMs = 20_000;
+
+export interface StandaloneOptions {
+  config: StandaloneConfig;
+  logger: Logger;
+  /** Of the process: PATH, and what Go needs where kustomize has to be built. */
+  env: Environment;
+  /** Told what takes long or is missing. */
+  say?: (message: string) => void;
+}
 
 export interface Standalone {
   consoleUrl: string;
@@ -44,54 +61,51 @@ function anyAddress(): string {
 const httpsUrl = (host: string, port: number): string =>
   `https://${host.includes(":") ? `[${host}]` : host}:${port}`;
 
+const webSocketUrl = (url: string): string => url.replace(/^http/, "ws");
+
+/** What renders templates. Without it everything else works, and a template says what to install. */
 async function findRenderer(
-  config: StandaloneConfig,
-  dataDir: string,
-  say: (message: string) => void,
+  options: Pick<StandaloneOptions, "config" | "env" | "say"> & { dataDir: string },
 ): Promise<KustomizeBinary | null> {
-  const found = await fetchKustomize({
-    pathEnv: process.env["PATH"],
-    cacheDir: join(dataDir, "cache", "kustomize"),
-    explicitPath: config.kustomize,
-    onProgress: say,
-  }).catch((error: unknown) => {
-    say(errorMessage(error));
-    return null;
-  });
-  return found;
+  const { config, env, dataDir, say = () => undefined } = options;
+  if (config.kustomize !== undefined) {
+    const found = await findKustomize({ pathEnv: env["PATH"], explicitPath: config.kustomize });
+    if (found === null)
+      say(`${config.kustomize} is no kustomize, kubectl or oc that runs; templates can't be rendered.`);
+    return found;
+  }
+  return fetchKustomize({ cacheDir: join(dataDir, "cache"), env, onProgress: say }).catch(
+    (error: unknown) => {
+      say(errorMessage(error));
+      return null;
+    },
+  );
 }
 
 /**
  * Enrolment, connector, API and store in one process. What was started is stopped again when a later part
  * can't start.
  */
-export async function startStandalone(options: {
-  config: StandaloneConfig;
-  logger: Logger;
-  /** Told what takes long or is missing. */
-  say?: (message: string) => void;
-}): Promise<Standalone> {
-  const { config, logger, say = () => undefined } = options;
+export async function startStandalone(options: StandaloneOptions): Promise<Standalone> {
+  const { logger } = options;
   const started: Stoppable[] = [];
   // Last started, first stopped: the store outlives everything that writes to it.
   const stop = async (): Promise<void> => {
     await stopInOrder(started.splice(0).reverse(), { timeoutMs: stopTimeoutMs, logger });
   };
   try {
-    return { ...(await startParts({ config, logger, say, started })), stop };
+    return { ...(await startParts(options, started)), stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function startParts(options: {
-  config: StandaloneConfig;
-  logger: Logger;
-  say: (message: string) => void;
-  started: Stoppable[];
-}): Promise<Omit<Standalone, "stop">> {
-  const { config, logger, say, started } = options;
+async function startParts(
+  options: StandaloneOptions,
+  started: Stoppable[],
+): Promise<Omit<Standalone, "stop">> {
+  const { config, logger } = options;
   const dataDir = resolve(config.dataDir);
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const vaultOf = async (given: string | undefined, name: string) =>
@@ -104,7 +118,7 @@ async function startParts(options: {
   const store = await openStore({ config, dataDir, logger, started });
   const bus = createMemoryBus();
   const secretVault = createOrganizationVault({ store, vault });
-  const binary = await findRenderer(config, dataDir, say);
+  const binary = await findRenderer({ ...options, dataDir });
   const kustomize = binary === null ? null : createKustomize({ binary });
   const desiredState = createDesiredState({ store, secretVault, kustomize, logger });
   const admin = await ensureFirstRun({ store, vault, adminPassword: config.adminPassword });
@@ -118,7 +132,7 @@ async function startParts(options: {
     caVault,
     host: deviceHost,
     port: config.enrollPort,
-    edgeUrl: config.edgeUrl ?? httpsUrl(config.publicHost, config.edgePort),
+    edgeUrl: webSocketUrl(config.edgeUrl ?? httpsUrl(config.publicHost, config.edgePort)),
     serverNames: { enroll: serverNames, edge: serverNames },
     certificateLifetimeMs: config.certificateLifetimeMs,
     allowServerKeys: config.allowServerKeys,
@@ -144,10 +158,12 @@ async function startParts(options: {
   await connector.start();
   started.push({ name: "connector", stop: connector.stop });
 
-  const enrollUrl = config.enrollUrl ?? httpsUrl(config.publicHost, enroll.address().port);
-  const edgeUrl = config.edgeUrl ?? httpsUrl(config.publicHost, connector.address().port);
+  const caFingerprint = (): string => certificateFingerprint(enroll.rootCertificates());
+  const enrollUrl = config.enrollUrl ?? httpsUrl(config.publicHost, config.enrollPort);
+  const edgeUrl = webSocketUrl(config.edgeUrl ?? httpsUrl(config.publicHost, config.edgePort));
   const git = createGitSource({
     cacheDir: join(dataDir, "cache", "git"),
+    pathEnv: options.env["PATH"] ?? "",
     policy: { allowPrivateAddresses: config.gitAllowPrivate, allowFileUrls: config.gitAllowFile },
   });
   const frontend = createFrontend({
@@ -161,7 +177,7 @@ async function startParts(options: {
     host: config.consoleHost,
     port: config.consolePort,
     publicUrls: { enroll: enrollUrl, edge: edgeUrl },
-    caFingerprint: enroll.caFingerprint,
+    caFingerprint,
     trustProxy: config.trustProxy,
   });
   await frontend.start();
@@ -171,7 +187,7 @@ async function startParts(options: {
     consoleUrl: `http://${consoleHost}:${frontend.address().port}`,
     enrollUrl,
     edgeUrl,
-    caFingerprint: enroll.caFingerprint(),
+    caFingerprint: caFingerprint(),
     admin,
     kustomize: binary,
   };
@@ -186,9 +202,10 @@ async function openStore(options: {
   const { config, dataDir, logger, started } = options;
   let uri = config.mongodbUri;
   if (uri === undefined) {
+    const log = logger.child({ service: "embedded-mongo" });
     const embedded = await startEmbeddedMongo({
       dataDir: join(dataDir, "store"),
-      logger: logger.child({ service: "embedded-mongo" }),
+      logger: { debug: (message) => log.debug({}, message), error: (message) => log.error({}, message) },
     });
     started.push({ name: "embedded store", stop: embedded.stop });
     uri = embedded.uri;

@@ -119,7 +119,7 @@ function readName(reader: Reader): string {
 function readLongName(reader: Reader): string {
   const start = reader.at;
   skipName(reader);
-  return reader.bytes.utf8Slice(start, reader.at - 1);
+  return reader.bytes.toString("utf8", start, reader.at - 1);
 }
 
 function readString(reader: Reader): string {
@@ -128,14 +128,14 @@ function readString(reader: Reader): string {
   const end = start + size - 1;
   if (size < 1 || end >= reader.bytes.length || reader.bytes[end] !== 0) throw malformed();
   reader.at = end + 1;
-  return size <= 24 ? shortString(reader.bytes, start, end) : reader.bytes.utf8Slice(start, end);
+  return size <= 24 ? shortString(reader.bytes, start, end) : reader.bytes.toString("utf8", start, end);
 }
 
 function shortString(bytes: Buffer, start: number, end: number): string {
   let text = "";
   for (let at = start; at < end; at++) {
     const byte = bytes[at] as number;
-    if (byte > 127) return bytes.utf8Slice(start, end);
+    if (byte > 127) return bytes.toString("utf8", start, end);
     text += String.fromCharCode(byte);
   }
   return text;

@@ -70,14 +70,14 @@ function writeText(writer: Writer, text: string): void {
   reserve(writer, text.length * 3 + 1);
   const { bytes } = writer;
   if (text.length > 32) {
-    writer.at += bytes.utf8Write(text, writer.at);
+    writer.at += bytes.write(text, writer.at);
     return;
   }
   const start = writer.at;
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index);
     if (code > 127) {
-      writer.at = start + bytes.utf8Write(text, start);
+      writer.at = start + bytes.write(text, start);
       return;
     }
     bytes[start + index] = code;

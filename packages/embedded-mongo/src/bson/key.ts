@@ -80,7 +80,7 @@ function putText(writer: KeyWriter, text: string): void {
     }
   } else {
     reserve(writer, text.length * 3);
-    writer.at += writer.bytes.utf8Write(text, writer.at);
+    writer.at += writer.bytes.write(text, writer.at);
   }
   reserve(writer, 2);
   writer.bytes[writer.at++] = 0;

@@ -5,7 +5,7 @@ import { CommandError } from "../errors.ts";
 import type { Collection, Index } from "../storage/catalog.ts";
 import type { Connection, Database } from "../storage/database.ts";
 import { keysOf } from "../storage/index-keys.ts";
-import type { Overlay, View } from "../storage/scan.ts";
+import type { Overlay, StoredRow, View } from "../storage/scan.ts";
 import { writeConflict, type ConflictRegistry } from "./conflicts.ts";
 import { duplicateKey } from "./duplicate-key.ts";
 import { encodeStored, idKey, type DirectWriter, type DocumentWriter } from "./writer.ts";
@@ -17,7 +17,6 @@ const MAX_CHANGED_BYTES = 64 * 1024 * 1024;
 const MAX_OPEN = 100;
 
 interface Change {
-  readonly inserted: boolean;
   /** The stored bytes of before; undefined for an insert. */
   readonly before: Uint8Array | undefined;
   after: Uint8Array | null;
@@ -123,7 +122,7 @@ export function createTransactions(options: {
 /** Removals first: they free unique keys that another document of the transaction may have taken. */
 function applyRemovals(direct: DirectWriter, collection: Collection, changes: ReadonlyMap<number, Change>): void {
   for (const [rid, { before, after }] of changes) {
-    if (after === null && before) direct.remove(collection, { rid, document: decodeDocument(before) });
+    if (after === null && before) direct.remove(collection, { rid, bytes: before });
   }
 }
 
@@ -131,7 +130,7 @@ function applyWrites(direct: DirectWriter, collection: Collection, changes: Read
   for (const [rid, { before, after }] of changes) {
     if (after === null) continue;
     const document = decodeDocument(after);
-    if (before) direct.replace(collection, { rid, document: decodeDocument(before) }, document, after);
+    if (before) direct.replace(collection, { rid, bytes: before }, document, after);
     else direct.insertAs(collection, rid, document, after);
   }
 }
@@ -165,7 +164,7 @@ function openTransaction(
 
   /** A key taken by a committed document counts, unless this transaction removed or changed that document. */
   const takenBy = (own: ChangedCollection, table: string, key: Buffer, rid: number): boolean => {
-    const inOwn = own.keys.get(`${table}:${key.latin1Slice()}`);
+    const inOwn = own.keys.get(`${table}:${key.toString("latin1")}`);
     if (inOwn !== undefined && inOwn !== rid) return true;
     const rows = database.writer.all(`SELECT rid FROM ${table} WHERE key = ? LIMIT 2`, key);
     return rows.some((row) => row["rid"] !== rid && !own.changes.has(Number(row["rid"])));
@@ -181,7 +180,7 @@ function openTransaction(
       .map((index) => ({ index, keys: keysOf(index, document).keys })),
   ];
 
-  const put = (collection: Collection, rid: number, before: Document | undefined, after: Document | null, bytes: Uint8Array | null) => {
+  const put = (collection: Collection, rid: number, before: StoredRow | undefined, after: Document | null, bytes: Uint8Array | null) => {
     const own = changedOf(collection);
     const entries = after ? uniqueEntries(collection, after) : [];
     for (const { index, keys } of entries) {
@@ -192,12 +191,11 @@ function openTransaction(
     account(bytes?.length ?? 0);
     if (!own.changes.has(rid)) {
       conflicts.lock(transaction, collection, rid, snapshot);
-      const row = before && snapshotConnection.get(`SELECT doc FROM ${collection.table} WHERE rid = ?`, rid);
-      own.changes.set(rid, { inserted: !before, before: row?.["doc"] as Uint8Array | undefined, after: bytes });
+      own.changes.set(rid, { before: before?.bytes, after: bytes });
     }
     for (const [key, holder] of before ? own.keys : []) if (holder === rid) own.keys.delete(key);
     for (const { index, keys } of entries) {
-      for (const { key } of keys) own.keys.set(`${index.table}:${key.latin1Slice()}`, rid);
+      for (const { key } of keys) own.keys.set(`${index.table}:${key.toString("latin1")}`, rid);
     }
     (own.changes.get(rid) as Change).after = bytes;
     own.documents.set(rid, bytes);
@@ -212,8 +210,8 @@ function openTransaction(
     insert: (collection, document) => {
       put(collection, collection.nextRid++, undefined, document, encodeStored(encoder, document));
     },
-    replace: (collection, before, after, afterBytes) => put(collection, before.rid, before.document, after, afterBytes),
-    remove: (collection, before) => put(collection, before.rid, before.document, null, null),
+    replace: (collection, before, after, afterBytes) => put(collection, before.rid, before, after, afterBytes),
+    remove: (collection, before) => put(collection, before.rid, before, null, null),
     claim: (collection, rids) => {
       for (const rid of rids) conflicts.lock(transaction, collection, rid, snapshot);
     },

@@ -1,20 +1,18 @@
 import type { Encoder } from "../bson/encode.ts";
+import { decodeDocument } from "../bson/decode.ts";
 import { encodeKey } from "../bson/key.ts";
 import type { Document, Value } from "../bson/values.ts";
 import { CommandError } from "../errors.ts";
 import type { Catalog, Collection, Index } from "../storage/catalog.ts";
 import type { Connection } from "../storage/database.ts";
 import { keysOf, type DocumentKeys } from "../storage/index-keys.ts";
+import type { StoredRow } from "../storage/scan.ts";
 import type { ConflictRegistry } from "./conflicts.ts";
 import { duplicateKey } from "./duplicate-key.ts";
 
 /** The largest document MongoDB stores. */
 export const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024;
 
-export interface StoredDocument {
-  readonly rid: number;
-  readonly document: Document;
-}
 
 /** What a command may do to documents, inside a transaction or outside. Each call is done fully or not at all. */
 export interface DocumentWriter {
@@ -23,12 +21,12 @@ export interface DocumentWriter {
   /** `changed` names the top-level fields that may differ; without it all indexes are looked at. */
   replace(
     collection: Collection,
-    before: StoredDocument,
+    before: StoredRow,
     after: Document,
     afterBytes: Uint8Array,
     changed?: ReadonlySet<string>,
   ): void;
-  remove(collection: Collection, before: StoredDocument): void;
+  remove(collection: Collection, before: StoredRow): void;
   /** Called with all documents a statement is about to change, before the first of them is. */
   claim(collection: Collection, rids: readonly number[]): void;
 }
@@ -90,13 +88,13 @@ export function createDirectWriter(options: {
   };
 
   const applyChange = ({ index, before, after }: IndexChange, rid: number): void => {
-    const kept = new Set(after.keys.map((entry) => entry.key.latin1Slice()));
-    const had = new Set(before.keys.map((entry) => entry.key.latin1Slice()));
+    const kept = new Set(after.keys.map((entry) => entry.key.toString("latin1")));
+    const had = new Set(before.keys.map((entry) => entry.key.toString("latin1")));
     for (const { key } of before.keys) {
-      if (!kept.has(key.latin1Slice())) connection.run(`DELETE FROM ${index.table} WHERE key = ? AND rid = ?`, key, rid);
+      if (!kept.has(key.toString("latin1"))) connection.run(`DELETE FROM ${index.table} WHERE key = ? AND rid = ?`, key, rid);
     }
     for (const { key } of after.keys) {
-      if (!had.has(key.latin1Slice())) connection.run(`INSERT INTO ${index.table} (key, rid) VALUES (?, ?)`, key, rid);
+      if (!had.has(key.toString("latin1"))) connection.run(`INSERT INTO ${index.table} (key, rid) VALUES (?, ?)`, key, rid);
     }
     if (after.multikey) catalog.markMultikey(index);
   };
@@ -119,16 +117,17 @@ export function createDirectWriter(options: {
       insertAs(collection, collection.nextRid++, document, encodeStored(encoder, document));
     },
     replace: (collection, before, after, afterBytes, changed) => {
-      const changes = collection.indexes
-        .filter((index) => isAffected(index, changed))
-        .map((index) => ({ index, before: keysOf(index, before.document), after: keysOf(index, after) }));
+      const affected = collection.indexes.filter((index) => isAffected(index, changed));
+      const old = affected.length > 0 ? decodeDocument(before.bytes) : new Map<string, Value>();
+      const changes = affected.map((index) => ({ index, before: keysOf(index, old), after: keysOf(index, after) }));
       for (const change of changes) requireUnique(collection, change, before.rid);
       connection.run(`UPDATE ${collection.table} SET doc = ? WHERE rid = ?`, afterBytes, before.rid);
       for (const change of changes) applyChange(change, before.rid);
       conflicts.touched(collection, before.rid);
     },
-    remove: (collection, { rid, document }) => {
-      for (const index of collection.indexes) applyChange({ index, before: keysOf(index, document), after: nothing }, rid);
+    remove: (collection, { rid, bytes }) => {
+      const old = collection.indexes.length > 0 ? decodeDocument(bytes) : new Map<string, Value>();
+      for (const index of collection.indexes) applyChange({ index, before: keysOf(index, old), after: nothing }, rid);
       connection.run(`DELETE FROM ${collection.table} WHERE rid = ?`, rid);
       if (collection.count !== undefined) collection.count--;
       conflicts.touched(collection, rid);

@@ -247,7 +247,7 @@ function negated(name: string, operand: Value, scope: FilterScope): Filter {
   if (!isDocument(operand)) throw new CommandError("BadValue", "$not needs a regex or a document");
   if (operand.size === 0) throw new CommandError("BadValue", "$not cannot be empty");
   if (!isOperatorDocument(operand)) {
-    throw new CommandError("BadValue", `unknown operator: ${String(operand.keys().next().value)}`);
+    throw new CommandError("BadValue", `unknown operator: ${String((operand as Document).keys().next().value)}`);
   }
   return compileField(name, operand, scope);
 }

@@ -58,7 +58,7 @@ export function inList(operands: readonly Value[]): Test {
 /** One string per value, the same for values that are equal. */
 export function lookupKey(value: Value | undefined): string {
   if (typeof value === "string") return `s${value}`;
-  return encodeKey([value], [false]).latin1Slice();
+  return encodeKey([value], [false]).toString("latin1");
 }
 
 const typeNumbers = new Map<number, string>([

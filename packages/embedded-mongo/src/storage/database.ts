@@ -69,7 +69,7 @@ export function openDatabase(dataDir: string): Database {
  * An exclusive lock on a file of its own. The operating system frees it when the process ends in any way, and
  * the data file stays open to the snapshot connections of this process.
  */
-function lockFolder(dataDir: string): DatabaseSync {
+export function lockFolder(dataDir: string): { close(): void } {
   const lock = new DatabaseSync(join(dataDir, LOCK_FILE), { timeout: 0 });
   try {
     lock.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE");

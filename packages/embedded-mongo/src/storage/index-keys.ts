@@ -34,7 +34,7 @@ export function keysOf(index: Index, document: Document): DocumentKeys {
 function distinctKeys(index: Index, found: readonly (Value | undefined)[][]): IndexKey[] {
   const keys = found.map((values) => ({ key: encodeKey(values, index.directions), values }));
   if (keys.length < 2) return keys;
-  const distinct = new Map(keys.map((entry) => [entry.key.latin1Slice(), entry]));
+  const distinct = new Map(keys.map((entry) => [entry.key.toString("latin1"), entry]));
   return [...distinct.values()];
 }
 

@@ -16,7 +16,8 @@ export async function lookUpHost(host: string): Promise<string[]> {
 export function isPublicAddress(address: string): boolean {
   if (!ipaddr.isValid(address)) return false;
   const parsed = ipaddr.parse(address);
-  if (parsed instanceof ipaddr.IPv6 && parsed.isIPv4MappedAddress()) return parsed.toIPv4Address().range() === "unicast";
+  if (parsed instanceof ipaddr.IPv6 && parsed.isIPv4MappedAddress())
+    return parsed.toIPv4Address().range() === "unicast";
   return parsed.range() === "unicast";
 }
 
@@ -25,12 +26,21 @@ export function isPublicAddress(address: string): boolean {
  * second answer of the name server cannot lead elsewhere. Throws AppError `git_unreachable` or
  * `git_address_not_allowed`, which does not say what the address is.
  */
-export async function resolveAddresses({ host }: GitUrl, allowPrivate: boolean, lookUp: LookUpHost): Promise<string[]> {
+export async function resolveAddresses(
+  { host }: GitUrl,
+  allowPrivate: boolean,
+  lookUp: LookUpHost,
+): Promise<string[]> {
   let addresses: string[];
   try {
     addresses = ipaddr.isValid(host) && host.includes(":") ? [host] : await lookUp(host);
   } catch (cause) {
-    throw new AppError({ code: "git_unreachable", status: 502, message: `The host ${quoted(host)} cannot be found.`, cause });
+    throw new AppError({
+      code: "git_unreachable",
+      status: 502,
+      message: `The host ${quoted(host)} cannot be found.`,
+      cause,
+    });
   }
   // One bad address is enough: which one is connected to is not ours to choose.
   if (addresses.length === 0 || (!allowPrivate && !addresses.every(isPublicAddress))) {

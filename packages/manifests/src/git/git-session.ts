@@ -13,6 +13,8 @@ export interface GitSession {
   pidFile: string;
   /** Everything that must not be shown. */
   secrets: string[];
+  /** Left out when git's words are read: a URL may hold any of them. */
+  url: string;
   remove: () => Promise<void>;
 }
 
@@ -39,10 +41,18 @@ export async function openGitSession(options: GitSessionOptions): Promise<GitSes
   try {
     await mkdir(join(folder, "home"), { mode: 0o700 });
     await writePrivate(join(folder, "gitconfig"), gitConfig(options, folder));
-    if (options.remote.caCertificates !== undefined) await writePrivate(join(folder, "ca.pem"), options.remote.caCertificates);
+    if (options.remote.caCertificates !== undefined)
+      await writePrivate(join(folder, "ca.pem"), options.remote.caCertificates);
     if (options.url.transport === "ssh") await writeSshFiles(options, folder);
     const pidFile = join(folder, "pid");
-    return { folder, env: environment(options, folder, pidFile), pidFile, secrets: secretsOf(options.remote.credential), remove };
+    return {
+      folder,
+      env: environment(options, folder, pidFile),
+      pidFile,
+      secrets: secretsOf(options.remote.credential),
+      url: options.url.url,
+      remove,
+    };
   } catch (error) {
     await remove();
     throw error;
@@ -50,15 +60,19 @@ export async function openGitSession(options: GitSessionOptions): Promise<GitSes
 }
 
 function checkCredential({ url, remote, policy }: GitSessionOptions): void {
-  const refuse = (message: string): AppError => new AppError({ code: "git_credential_invalid", status: 400, message });
+  const refuse = (message: string): AppError =>
+    new AppError({ code: "git_credential_invalid", status: 400, message });
   const { credential, knownHosts } = remote;
   if (credential !== undefined && (url.transport === "ssh") !== (credential.type === "ssh")) {
-    throw refuse(url.transport === "ssh" ? "An SSH URL needs an SSH key." : "An SSH key cannot be used with this URL.");
+    throw refuse(
+      url.transport === "ssh" ? "An SSH URL needs an SSH key." : "An SSH key cannot be used with this URL.",
+    );
   }
   if (credential !== undefined && url.transport === "file") throw refuse("A file URL takes no credential.");
-  // eslint-disable-next-line no-control-regex -- a line break would end the header
-  if (credential?.type === "bearer" && !/^[\x21-\x7e]+$/.test(credential.token)) throw refuse("A bearer token must be visible ASCII characters.");
-  if (credential?.type === "basic" && credential.username.includes(":")) throw refuse("A user name must not hold a colon.");
+  if (credential?.type === "bearer" && !/^[\x21-\x7e]+$/.test(credential.token))
+    throw refuse("A bearer token must be visible ASCII characters.");
+  if (credential?.type === "basic" && credential.username.includes(":"))
+    throw refuse("A user name must not hold a colon.");
   if (url.transport === "ssh" && credential === undefined) throw refuse("An SSH URL needs an SSH key.");
   if (url.transport === "ssh" && knownHosts === undefined && !policy.acceptNewHostKeys) {
     const message = "An SSH URL needs the server's host keys (known_hosts lines).";
@@ -66,7 +80,11 @@ function checkCredential({ url, remote, policy }: GitSessionOptions): void {
   }
 }
 
-function environment({ binDir, pathEnv, url, repository }: GitSessionOptions, folder: string, pidFile: string): Record<string, string> {
+function environment(
+  { binDir, pathEnv, url, repository }: GitSessionOptions,
+  folder: string,
+  pidFile: string,
+): Record<string, string> {
   return {
     PATH: pathEnv,
     HOME: join(folder, "home"),
@@ -91,28 +109,67 @@ function environment({ binDir, pathEnv, url, repository }: GitSessionOptions, fo
 /** All of git's configuration; none of the machine's or the repository's own counts beside it but the format. */
 function gitConfig({ url, addresses, remote, policy }: GitSessionOptions, folder: string): string {
   const lines = [
-    "[core]", "hooksPath = /dev/null", "askPass = ", "fsmonitor = false", "bigFileThreshold = 1m", "deltaBaseCacheLimit = 32m",
-    "[gc]", "auto = 0", "[maintenance]", "auto = false", "[pack]", "threads = 1", "windowMemory = 64m",
-    "[fetch]", "unpackLimit = 1", "recurseSubmodules = false", "writeCommitGraph = false",
-    "[submodule]", "recurse = false", "[transfer]", "fsckObjects = true", "credentialsInUrl = die",
+    "[core]",
+    "hooksPath = /dev/null",
+    "askPass = ",
+    "fsmonitor = false",
+    "bigFileThreshold = 1m",
+    "deltaBaseCacheLimit = 32m",
+    "[gc]",
+    "auto = 0",
+    "[maintenance]",
+    "auto = false",
+    "[pack]",
+    "threads = 1",
+    "windowMemory = 64m",
+    "[fetch]",
+    "unpackLimit = 1",
+    "recurseSubmodules = false",
+    "writeCommitGraph = false",
+    "[submodule]",
+    "recurse = false",
+    "[transfer]",
+    "fsckObjects = true",
+    "credentialsInUrl = die",
     // Old, harmless slips that real repositories carry in their history.
-    '[fetch "fsck"]', "zeroPaddedFilemode = ignore", "badTimezone = ignore", "missingSpaceBeforeDate = ignore",
-    "[credential]", "helper = ", "[protocol]", "allow = never", `[protocol "${url.transport}"]`, "allow = always",
-    "[http]", "followRedirects = false", "lowSpeedLimit = 100", "lowSpeedTime = 30", "proxy = ", "sslVerify = true", "emptyAuth = false",
+    '[fetch "fsck"]',
+    "zeroPaddedFilemode = ignore",
+    "badTimezone = ignore",
+    "missingSpaceBeforeDate = ignore",
+    "[credential]",
+    "helper = ",
+    "[protocol]",
+    "allow = never",
+    `[protocol "${url.transport}"]`,
+    "allow = always",
+    "[http]",
+    "followRedirects = false",
+    "lowSpeedLimit = 100",
+    "lowSpeedTime = 30",
+    "proxy = ",
+    "sslVerify = true",
+    "emptyAuth = false",
   ];
   if (remote.caCertificates !== undefined) lines.push(`sslCAInfo = ${configValue(join(folder, "ca.pem"))}`);
   if (url.transport === "https" || url.transport === "http") {
     const pinned = addresses.map((address) => (address.includes(":") ? `[${address}]` : address)).join(",");
-    lines.push(`curloptResolve = ${configValue(`${url.host.includes(":") ? `[${url.host}]` : url.host}:${url.port}:${pinned}`)}`);
+    lines.push(
+      `curloptResolve = ${configValue(`${url.host.includes(":") ? `[${url.host}]` : url.host}:${url.port}:${pinned}`)}`,
+    );
     const header = authorization(remote.credential);
-    if (header !== null) lines.push(`[http ${configValue(new URL("/", url.url).href)}]`, `extraHeader = ${configValue(`Authorization: ${header}`)}`);
+    if (header !== null)
+      lines.push(
+        `[http ${configValue(new URL("/", url.url).href)}]`,
+        `extraHeader = ${configValue(`Authorization: ${header}`)}`,
+      );
   }
   if (policy.allowFileUrls && url.transport === "file") lines.push("[safe]", "directory = *");
   return `${lines.join("\n")}\n`;
 }
 
 function authorization(credential: GitCredential | undefined): string | null {
-  const basic = (username: string, password: string): string => `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+  const basic = (username: string, password: string): string =>
+    `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
   switch (credential?.type) {
     case "basic":
       return basic(credential.username, credential.password);
@@ -131,10 +188,14 @@ function configValue(text: string): string {
   return `"${text.replace(/[\\"]/g, "\\$&").replace(/\n/g, "\\n")}"`;
 }
 
-async function writeSshFiles({ url, addresses, remote, policy, learnedHostsFile, timeoutMs }: GitSessionOptions, folder: string): Promise<void> {
+async function writeSshFiles(
+  { url, addresses, remote, policy, learnedHostsFile, timeoutMs }: GitSessionOptions,
+  folder: string,
+): Promise<void> {
   const known = remote.knownHosts;
   if (known !== undefined) await writePrivate(join(folder, "known_hosts"), `${known.trim()}\n`);
-  if (remote.credential?.type === "ssh") await writePrivate(join(folder, "key"), `${remote.credential.privateKey.trim()}\n`);
+  if (remote.credential?.type === "ssh")
+    await writePrivate(join(folder, "key"), `${remote.credential.privateKey.trim()}\n`);
   const hostsFile = known === undefined ? learnedHostsFile : join(folder, "known_hosts");
   const alias = url.port === 22 ? url.host : `[${url.host}]:${url.port}`;
   const connectSeconds = Math.max(1, Math.min(15, Math.ceil(timeoutMs / 1000)));
@@ -165,7 +226,10 @@ async function writeSshFiles({ url, addresses, remote, policy, learnedHostsFile,
     ["ServerAliveCountMax", "3"],
     ["LogLevel", "ERROR"],
   ];
-  await writePrivate(join(folder, "ssh_config"), `Host *\n${options.map(([name, value]) => `  ${name} ${value}\n`).join("")}`);
+  await writePrivate(
+    join(folder, "ssh_config"),
+    `Host *\n${options.map(([name, value]) => `  ${name} ${value}\n`).join("")}`,
+  );
 }
 
 function secretsOf(credential: GitCredential | undefined): string[] {
@@ -173,7 +237,8 @@ function secretsOf(credential: GitCredential | undefined): string[] {
   const parts = header === null ? [] : [header, header.split(" ")[1] ?? header];
   if (credential?.type === "basic") parts.push(credential.password, encodeURIComponent(credential.password));
   if (credential?.type === "token" || credential?.type === "bearer") parts.push(credential.token);
-  if (credential?.type === "ssh") parts.push(...credential.privateKey.split("\n").filter((line) => line.length > 20));
+  if (credential?.type === "ssh")
+    parts.push(...credential.privateKey.split("\n").filter((line) => line.length > 20));
   return parts;
 }
 
@@ -197,5 +262,8 @@ export async function killSession({ pidFile }: GitSession): Promise<void> {
 
 /** The folder name of a repository's cache: neither scope nor URL can be read from it or steer it. */
 export function repositoryKey(scope: string, url: string): string {
-  return createHash("sha256").update(JSON.stringify([scope, url])).digest("hex").slice(0, 40);
+  return createHash("sha256")
+    .update(JSON.stringify([scope, url]))
+    .digest("hex")
+    .slice(0, 40);
 }

@@ -45,6 +45,7 @@ export async function fetchKustomize(options: FetchKustomizeOptions): Promise<Ku
   };
   const found = await find(search);
   if (found !== null) return found;
+  await mkdir(folder, { recursive: true, mode: 0o700 });
   const go = await findGo(options);
   if (go === null) throw missing(`no Go 1.${minGoMinor} or newer is there to build it`);
   onProgress(`Building kustomize ${pinnedKustomizeVersion} with Go, once; this takes a few minutes.`);
@@ -67,7 +68,6 @@ async function findGo(options: FetchKustomizeOptions): Promise<string | null> {
 /** Built in a folder beside the final one and moved there whole, so that a broken build is never found. */
 async function buildWithGo(go: string, folder: string, options: FetchKustomizeOptions): Promise<void> {
   const { run = runLimited, cacheDir, buildTimeoutMs = 600_000 } = options;
-  await mkdir(folder, { recursive: true, mode: 0o700 });
   const staging = await mkdtemp(join(cacheDir, "kustomize-build-"));
   try {
     const target = `${moduleName}@${pinnedKustomizeVersion}`;
@@ -108,7 +108,7 @@ function goCommand(
 
 function missing(reason: string, cause?: unknown): AppError {
   const message =
-    `There is no kustomize on this machine, and ${reason}. Install kustomize, kubectl or oc ` +
-    "(on Debian and Ubuntu: apt-get install kubernetes-client; on Fedora: dnf install kubernetes-client) or Go, and start again.";
+    `There is no kustomize on this machine, and ${reason}. ` +
+    "Install kustomize, kubectl 1.24 or newer, oc 4.11 or newer, or Go, and start again.";
   return new AppError({ code: "kustomize_missing", status: 503, message, cause });
 }

@@ -79,5 +79,12 @@ async function readVersion(
   const output = result.stdout.toString();
   const pattern = kind === "kustomize" ? /v\d+\.\d+\.\d+[^\s}]*/ : /"kustomizeVersion":\s*"([^"]+)"/;
   const match = pattern.exec(output);
-  return match === null ? null : (match[1] ?? match[0]);
+  const version = match?.[1] ?? match?.[0] ?? "";
+  return isSupported(version) ? version : null;
+}
+
+/** From 4.5 on: components, `labels`, --load-restrictor, and a kubectl that says which kustomize it holds. */
+function isSupported(version: string): boolean {
+  const [, major, minor] = (/^v(\d+)\.(\d+)\./.exec(version) ?? []).map(Number);
+  return major !== undefined && minor !== undefined && (major > 4 || (major === 4 && minor >= 5));
 }

@@ -52,11 +52,7 @@ export function createCertificateRepository({ certificates }: Models) {
     async revocationState(issuerId: string, notAfter: Date): Promise<string> {
       const filter = { issuerId, revokedAt: { $gt: new Date(0) }, notAfter: { $gt: notAfter } };
       const [latest, count] = await Promise.all([
-        certificates
-          .find(filter)
-          .sort({ revokedAt: -1 })
-          .limit(1)
-          .lean<Certificate[]>(),
+        certificates.find(filter).sort({ revokedAt: -1 }).limit(1).lean<Certificate[]>(),
         certificates.countDocuments(filter),
       ]);
       return `${count}/${latest[0]?.revokedAt?.getTime() ?? 0}`;
@@ -71,7 +67,10 @@ export function createCertificateRepository({ certificates }: Models) {
 
     /** True while a certificate of this issuer is within its lifetime. */
     async hasUnexpired(issuerId: string, now = new Date()): Promise<boolean> {
-      const found = await certificates.find({ issuerId, notAfter: { $gt: now } }).limit(1).lean<Certificate[]>();
+      const found = await certificates
+        .find({ issuerId, notAfter: { $gt: now } })
+        .limit(1)
+        .lean<Certificate[]>();
       return found.length > 0;
     },
   };

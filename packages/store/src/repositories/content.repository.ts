@@ -35,8 +35,9 @@ export function createContentRepository({
       return found?.dataKey;
     },
 
-    async device(organizationId: string, deviceId: string): Promise<Device | null> {
-      return devices.findOne({ _id: deviceId, organizationId }).lean<Device>();
+    /** A device by its id alone: for the session of that very device. */
+    async deviceById(deviceId: string): Promise<Device | null> {
+      return devices.findOne({ _id: deviceId }).lean<Device>();
     },
 
     /** Devices with overlay files, across organisations, in order of id: a page of the overlay renderer's round. */

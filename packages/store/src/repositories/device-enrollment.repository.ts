@@ -53,7 +53,9 @@ export function createDeviceEnrollmentRepository({ devices }: Models) {
           devices.find({ organizationId, name: { $in: [...wanted] } }).lean<Device[]>(),
         ),
       );
-      const found = new Map(pages.flat().map((device) => [`${device.organizationId}/${device.name}`, device]));
+      const found = new Map(
+        pages.flat().map((device) => [`${device.organizationId}/${device.name}`, device]),
+      );
       return names.map(({ organizationId, name }) => found.get(`${organizationId}/${name}`));
     },
 
@@ -84,12 +86,18 @@ export function createDeviceEnrollmentRepository({ devices }: Models) {
       const stored = await devices
         .find({ _id: { $in: issued.map((item) => item.deviceId) } })
         .lean<Device[]>();
-      const active = new Set(stored.filter((device) => device.status === "active").map((device) => device._id));
+      const active = new Set(
+        stored.filter((device) => device.status === "active").map((device) => device._id),
+      );
       return issued.map(({ deviceId }) => active.has(deviceId));
     },
 
     /** Notes the key of a device that waits and comes back with another one; false where it waits no more. */
-    async replacePendingKey(organizationId: string, deviceId: string, publicKeyHash: string): Promise<boolean> {
+    async replacePendingKey(
+      organizationId: string,
+      deviceId: string,
+      publicKeyHash: string,
+    ): Promise<boolean> {
       const result = await devices.updateOne(
         { _id: deviceId, organizationId, status: "pending" },
         { $set: { publicKeyHash } },

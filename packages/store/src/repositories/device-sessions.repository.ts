@@ -275,7 +275,10 @@ export function createDeviceSessionRepository(models: Models) {
     async saveFacts(writes: FactsWrite[]): Promise<void> {
       await devices.bulkWrite(
         writes.map(({ deviceId, sessionId, facts }) => ({
-          updateOne: { filter: { _id: deviceId, "presence.sessionId": sessionId }, update: { $set: { facts } } },
+          updateOne: {
+            filter: { _id: deviceId, "presence.sessionId": sessionId },
+            update: { $set: { facts } },
+          },
         })),
         unordered,
       );

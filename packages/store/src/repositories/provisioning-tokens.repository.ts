@@ -139,11 +139,13 @@ export function createProvisioningTokenRepository({ provisioningTokens }: Models
         ...(maxDevices === null ? {} : { usedCount: { $lte: maxDevices - claims.length } }),
         ...Object.fromEntries(claims.map((claim) => [claimPath(claim.key), { $exists: false }])),
       };
-      const notes = claims.map((claim) => [claimPath(claim.key), { deviceId: claim.deviceId, at: now }]);
+      const notes: Record<string, unknown> = Object.fromEntries(
+        claims.map((claim) => [claimPath(claim.key), { deviceId: claim.deviceId, at: now }]),
+      );
       const updated = await provisioningTokens
         .findOneAndUpdate(
           filter,
-          { $inc: { usedCount: claims.length }, $set: Object.fromEntries(notes) },
+          { $inc: { usedCount: claims.length }, $set: notes },
           { ...undeclared, returnDocument: "after" },
         )
         .lean<StoredToken | null>();
@@ -152,12 +154,9 @@ export function createProvisioningTokenRepository({ provisioningTokens }: Models
 
     /** Confirms uses whose devices are stored. Returns the keys that were open. */
     async settle(id: string, keys: string[]): Promise<Set<string>> {
+      const unset = Object.fromEntries(keys.map((key) => [claimPath(key), 1] as const));
       const before = await provisioningTokens
-        .findOneAndUpdate(
-          { _id: id },
-          { $unset: Object.fromEntries(keys.map((key) => [claimPath(key), ""])) },
-          { ...undeclared, returnDocument: "before" },
-        )
+        .findOneAndUpdate({ _id: id }, { $unset: unset }, { ...undeclared, returnDocument: "before" })
         .lean<StoredToken | null>();
       return new Set(keys.filter((key) => before?.claims?.[key] !== undefined));
     },
@@ -167,7 +166,7 @@ export function createProvisioningTokenRepository({ provisioningTokens }: Models
       const path = claimPath(claim.key);
       const result = await provisioningTokens.updateOne(
         { _id: id, [`${path}.deviceId`]: claim.deviceId },
-        { $inc: { usedCount: -1 }, $unset: { [path]: "" } },
+        { $inc: { usedCount: -1 }, $unset: { [path]: 1 } },
         undeclared,
       );
       return result.modifiedCount > 0;
@@ -181,8 +180,18 @@ export function createProvisioningTokenRepository({ provisioningTokens }: Models
       return found.flatMap((token) =>
         Object.entries(token.claims ?? {})
           .filter(([, claim]) => claim.at < before)
-          .map(([key, claim]) => ({ tokenId: token._id, key, deviceId: claim.deviceId, claimedAt: claim.at })),
+          .map(([key, claim]) => ({
+            tokenId: token._id,
+            key,
+            deviceId: claim.deviceId,
+            claimedAt: claim.at,
+          })),
       );
+    },
+
+    /** How many tokens assign this template to the devices they let in. */
+    async countByTemplate(organizationId: string, templateId: string): Promise<number> {
+      return provisioningTokens.countDocuments({ organizationId, templateIds: templateId });
     },
   };
 }

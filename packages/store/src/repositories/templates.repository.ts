@@ -147,5 +147,14 @@ export function createTemplateRepository({ templates, templateVersions }: Models
         .limit(page.limit)
         .lean<TemplateVersion[]>();
     },
+
+    /** Takes versions back whose template was not stored after all. */
+    async discardVersions(organizationId: string, templateId: string): Promise<void> {
+      await templateVersions.deleteMany({ templateId, organizationId });
+    },
+
+    async count(organizationId: string): Promise<number> {
+      return templates.countDocuments({ organizationId });
+    },
   };
 }

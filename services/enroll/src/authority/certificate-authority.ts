@@ -118,7 +118,8 @@ export function createCertificateAuthority(options: CertificateAuthorityOptions)
     const ca = createRootCa({ name: `${platformName} root`, now: now() });
     const { authority, isNew } = await insert("root:1", { kind: "root", organizationId: null }, ca);
     roots = [authority];
-    if (isNew) logger.info({ authorityId: authority._id, fingerprint: ca.fingerprint }, "root authority made");
+    if (isNew)
+      logger.info({ authorityId: authority._id, fingerprint: ca.fingerprint }, "root authority made");
   }
 
   async function ensureServerIssuer(): Promise<Authority> {

@@ -77,8 +77,7 @@ export function createCrlService(options: {
     // Before the entries: one revoked in between is found by the next look, never missed.
     const state = await store.certificates.revocationState(issuerId, keptFrom);
     const known = entries.get(issuerId);
-    const isFresh =
-      known?.state === state && known.crl.nextUpdate.getTime() - checkedAtMs > validityMs / 2;
+    const isFresh = known?.state === state && known.crl.nextUpdate.getTime() - checkedAtMs > validityMs / 2;
     const crl = isFresh ? known.crl : await build(issuerId, keptFrom);
     entries.delete(issuerId);
     entries.set(issuerId, { checkedAtMs, state, crl });

@@ -45,17 +45,20 @@ function createTokenBatcher<Value, Result>(
     maxSize: maxBatch,
     async run(asked) {
       const results: (Result | Error)[] = [];
-      const byToken = new Map<string, number[]>();
-      asked.forEach(({ tokenId }, index) => byToken.set(tokenId, [...(byToken.get(tokenId) ?? []), index]));
-      await Promise.all(
-        [...byToken].map(async ([tokenId, indexes]) => {
-          const values = indexes.flatMap((index) => asked[index]?.value ?? []) as Value[];
-          const found = await run(tokenId, values).catch((error: unknown) =>
-            values.map(() => (error instanceof Error ? error : new Error(String(error)))),
-          );
-          indexes.forEach((index, at) => (results[index] = found[at] as Result | Error));
-        }),
-      );
+      const byToken = new Map<string, { index: number; value: Value }[]>();
+      asked.forEach(({ tokenId, value }, index) => {
+        byToken.set(tokenId, [...(byToken.get(tokenId) ?? []), { index, value }]);
+      });
+      const runs = [...byToken].map(async ([tokenId, entries]) => {
+        const failed = (error: unknown): Error[] =>
+          entries.map(() => (error instanceof Error ? error : new Error(String(error))));
+        const found = await run(
+          tokenId,
+          entries.map((entry) => entry.value),
+        ).catch(failed);
+        entries.forEach(({ index }, at) => (results[index] = found[at] as Result | Error));
+      });
+      await Promise.all(runs);
       return results;
     },
   });
@@ -72,16 +75,22 @@ export function createTokenClaims(options: {
   const tokens = store.provisioningTokens;
 
   /** Counts as many of `claims` as there is room for; undefined where the token changed under way. */
-  async function tryClaim(tokenId: string, claims: TokenClaim[]): Promise<(ClaimedUse | Error)[] | undefined> {
+  async function tryClaim(
+    tokenId: string,
+    claims: TokenClaim[],
+  ): Promise<(ClaimedUse | Error)[] | undefined> {
     const state = await tokens.readForClaim(tokenId);
     if (state === undefined) return claims.map(() => refuse("token_not_found"));
     const { token, openClaims } = state;
     const fault = tokenFault(token, now());
+    if (fault !== undefined) return claims.map(() => fault);
     const isOpen = (claim: TokenClaim): boolean => openClaims.has(claim.key);
     // Two of one key in a batch are one request and its repetition.
-    const wanted = [...new Map(claims.filter((claim) => !isOpen(claim)).map((claim) => [claim.key, claim])).values()];
+    const wanted = [
+      ...new Map(claims.filter((claim) => !isOpen(claim)).map((claim) => [claim.key, claim])).values(),
+    ];
     const room = token.maxDevices === null ? wanted.length : Math.max(0, token.maxDevices - token.usedCount);
-    const taken = fault === undefined ? wanted.slice(0, room) : [];
+    const taken = wanted.slice(0, room);
     const { maxDevices } = token;
     const counted =
       taken.length === 0 ? token : await tokens.claim(tokenId, { claims: taken, maxDevices, now: now() });
@@ -89,7 +98,7 @@ export function createTokenClaims(options: {
     const admitted = new Map([...openClaims, ...taken.map((claim) => [claim.key, claim.deviceId] as const)]);
     return claims.map((claim) => {
       const deviceId = admitted.get(claim.key);
-      return deviceId === undefined ? (fault ?? refuse("token_exhausted")) : { token: counted, deviceId };
+      return deviceId === undefined ? refuse("token_exhausted") : { token: counted, deviceId };
     });
   }
 

@@ -83,6 +83,7 @@ function requirePair(cert: string, key: string): void {
   if (!leaf.checkPrivateKey(createPrivateKey(key))) {
     throw new Error("The private key does not belong to the certificate.");
   }
-  if (new Date(leaf.validTo).getTime() < Date.now()) throw new Error(`The certificate expired at ${leaf.validTo}.`);
+  if (new Date(leaf.validTo).getTime() < Date.now())
+    throw new Error(`The certificate expired at ${leaf.validTo}.`);
   createSecureContext({ cert, key });
 }

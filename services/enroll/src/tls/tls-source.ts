@@ -12,7 +12,8 @@ export function createTlsHolder(): TlsHolder {
   return {
     isSet: () => material !== undefined,
     current() {
-      if (material === undefined) throw new Error("There is no server certificate before enrolment has started.");
+      if (material === undefined)
+        throw new Error("There is no server certificate before enrolment has started.");
       return material;
     },
     onChange(listener) {

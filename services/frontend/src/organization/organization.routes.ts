@@ -59,7 +59,7 @@ export function organizationRoutes({ organizations }: { organizations: Organizat
       summary: "Make a new intermediate certificate authority",
       description: "Certificates of the old one stay good until they expire; renewals come from the new one.",
       access: "owner",
-      success: { status: 202, about: "Will be made within moments.", schema: z.object({ requested: z.literal(true) }) },
+      success: { status: 202, about: "Will be made within moments.", schema: z.object({ requested: z.boolean() }) },
       problems: [409],
       async handler({ caller, context }) {
         await organizations.rotateAuthority({ caller, context });

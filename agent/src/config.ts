@@ -1,0 +1,286 @@
+import { readFileSync } from "node:fs";
+import { homedir, hostname } from "node:os";
+import { join } from "node:path";
+import { deviceNameField, labelsField } from "@rciots/protocol";
+import {
+  config,
+  ConfigError,
+  describeSettings,
+  loadSettings,
+  logLevels,
+  redactSettings,
+  type Environment,
+  type LogLevel,
+} from "@rciots/runtime";
+import { isProxyBypassed, parseProxy, type ProxyChoice } from "./channel/proxy.ts";
+import { parseFingerprint, splitPem, type Trust } from "./channel/trust.ts";
+
+const settings = {
+  platformUrl: config.required(
+    config.httpUrl({
+      env: "RCIOTS_PLATFORM_URL",
+      about: "Where the platform enrols devices, such as https://enroll.example.com.",
+    }),
+  ),
+  token: config.secret({
+    env: "RCIOTS_TOKEN",
+    about: "The provisioning token. Needed until the device is enrolled.",
+  }),
+  deviceName: config.text({
+    env: "RCIOTS_DEVICE_NAME",
+    about: "The device's name: lower-case letters, digits and hyphens.",
+    fallbackText: "the host's name",
+  }),
+  labels: config.list({ env: "RCIOTS_LABELS", about: "Labels of the device, as key=value,key=value." }),
+  caFile: config.text({
+    env: "RCIOTS_CA_FILE",
+    about: "A PEM file with the platform's root certificate.",
+    fallbackText: "the system's roots",
+  }),
+  caFingerprint: config.text({
+    env: "RCIOTS_CA_FINGERPRINT",
+    about: "SHA-256 of the platform's root certificate, instead of a file.",
+  }),
+  cluster: config.oneOf({
+    env: "RCIOTS_CLUSTER",
+    about:
+      "Which cluster to run manifests on: the one the agent runs in, the one of a kubeconfig, whichever there is (auto), or none.",
+    values: ["auto", "in-cluster", "kubeconfig", "none"],
+    fallback: "auto",
+  }),
+  kubeconfig: config.text({
+    env: "RCIOTS_KUBECONFIG",
+    about: "The kubeconfig of the device's cluster.",
+    fallbackText: "KUBECONFIG, ~/.kube/config, or MicroShift's own",
+  }),
+  namespace: config.text({
+    env: "RCIOTS_NAMESPACE",
+    about: "The agent's own namespace in the cluster.",
+    fallbackText: "the pod's, or rciots-agent",
+  }),
+  identity: config.oneOf({
+    env: "RCIOTS_IDENTITY",
+    about: "Where the device's identity is kept: a file in the state folder, or a Secret in the namespace.",
+    values: ["auto", "file", "secret"],
+    fallback: "auto",
+    fallbackText: "auto: a Secret inside a cluster, otherwise a file",
+  }),
+  identitySecret: config.text({
+    env: "RCIOTS_IDENTITY_SECRET",
+    about: "The name of that Secret.",
+    fallback: "rciots-agent-identity",
+  }),
+  stateDir: config.text({
+    env: "RCIOTS_STATE_DIR",
+    about: "The folder for everything that must survive a restart.",
+    fallbackText: "/var/lib/rciots-agent for root, otherwise ~/.rciots-agent",
+  }),
+  // Marked as a secret because a proxy's URL may hold a password; it is no flag for the same reason.
+  proxy: config.secret({
+    env: "RCIOTS_PROXY",
+    about:
+      "http://user:password@host:port, https://... or socks5://... to go through, or none. Without it HTTPS_PROXY, ALL_PROXY and NO_PROXY count.",
+  }),
+  header: config.text({
+    env: "RCIOTS_HEADER",
+    about: 'A header to send to the platform, such as "X-Site: 12"; may be repeated.',
+  }),
+  healthPort: config.port({
+    env: "RCIOTS_HEALTH_PORT",
+    about: "Serves /healthz and /readyz on this port.",
+    fallbackText: "off",
+  }),
+  healthHost: config.text({
+    env: "RCIOTS_HEALTH_HOST",
+    about: "The address to serve them on.",
+    fallback: "127.0.0.1",
+  }),
+  logLevel: config.oneOf<LogLevel>({
+    env: "RCIOTS_LOG_LEVEL",
+    about: `One of ${logLevels.join(", ")}.`,
+    values: logLevels,
+    fallback: "info",
+  }),
+};
+
+/** Where the agent runs; facts of the process that are no settings. */
+export interface Surroundings {
+  isRoot: boolean;
+  homeDir: string;
+  hostName: string;
+}
+
+export interface AgentConfig {
+  platformUrl: string;
+  token: string | undefined;
+  deviceName: string;
+  labels: Record<string, string> | undefined;
+  trust: Trust;
+  cluster: "auto" | "in-cluster" | "kubeconfig" | "none";
+  kubeconfig: string | undefined;
+  namespace: string | undefined;
+  identity: "auto" | "file" | "secret";
+  identitySecret: string;
+  stateDir: string;
+  proxyFor: ProxyChoice;
+  headers: Record<string, string> | undefined;
+  healthPort: number | undefined;
+  healthHost: string;
+  logLevel: LogLevel;
+  /** All of it for the log, without secrets. */
+  shown: Record<string, unknown>;
+}
+
+const currentSurroundings = (): Surroundings => ({
+  isRoot: process.getuid?.() === 0,
+  homeDir: homedir(),
+  hostName: hostname(),
+});
+
+/** Throws one `ConfigError` with all the faults. */
+export function loadAgentConfig(
+  { env, args }: { env: Environment; args: readonly string[] },
+  surroundings: Surroundings = currentSurroundings(),
+): Readonly<AgentConfig> {
+  const faults: string[] = [];
+  const loaded = attempt(faults, () => loadSettings(settings, { env, args }));
+  // Faults of single settings and of what they mean together are told in one go.
+  const given = loaded ?? loadLeniently(env);
+  const check = <T>(setting: string, parse: () => T): T | undefined => attempt(faults, parse, setting);
+  const result = {
+    deviceName: check("RCIOTS_DEVICE_NAME", () => deviceName(given.deviceName, surroundings.hostName)),
+    labels: check("RCIOTS_LABELS", () => parseLabels(given.labels)),
+    trust: check("RCIOTS_CA_FILE, RCIOTS_CA_FINGERPRINT", () =>
+      parseTrust(given.caFile, given.caFingerprint),
+    ),
+    proxyFor: check("RCIOTS_PROXY", () => chooseProxy(given.proxy, env)),
+    headers: check("RCIOTS_HEADER", () => parseHeaders(given.header)),
+    platform: check("RCIOTS_PLATFORM_URL", () => requireHttps(given.platformUrl)),
+  };
+  const { deviceName: name, labels, trust, proxyFor, headers } = result;
+  if (faults.length > 0 || loaded === undefined || name === undefined || trust === undefined || !proxyFor)
+    throw new ConfigError(faults);
+  const stateDir = loaded.stateDir ?? defaultStateDir(surroundings);
+  const { caFile: _caFile, caFingerprint: _caFingerprint, header: _header, proxy: _proxy, ...rest } = loaded;
+  return Object.freeze({
+    ...rest,
+    platformUrl: loaded.platformUrl,
+    deviceName: name,
+    labels,
+    trust,
+    proxyFor,
+    headers,
+    stateDir,
+    shown: { ...redactSettings(settings, loaded), deviceName: name, stateDir },
+  });
+}
+
+/** For `--help`. */
+export const describeAgentSettings = (): string => describeSettings(settings);
+
+type Given = Partial<
+  Record<"deviceName" | "caFile" | "caFingerprint" | "proxy" | "header" | "platformUrl", string>
+> & {
+  labels?: string[];
+};
+
+/** What can still be said of the rest where one setting is at fault. */
+function loadLeniently(env: Environment): Given {
+  const of = (name: string): string | undefined => env[name] || undefined;
+  const given = {
+    deviceName: of("RCIOTS_DEVICE_NAME"),
+    caFile: of("RCIOTS_CA_FILE"),
+    caFingerprint: of("RCIOTS_CA_FINGERPRINT"),
+    proxy: of("RCIOTS_PROXY"),
+    header: of("RCIOTS_HEADER"),
+    labels: of("RCIOTS_LABELS")?.split(","),
+  };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}
+
+function attempt<T>(faults: string[], parse: () => T, setting?: string): T | undefined {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof ConfigError) faults.push(...error.faults);
+    else faults.push(`${setting ?? ""} ${error instanceof Error ? error.message : String(error)}`.trim());
+    return undefined;
+  }
+}
+
+function requireHttps(url: string | undefined): void {
+  if (url?.startsWith("http:") === true)
+    throw new Error("must begin with https://: the token would be readable");
+}
+
+/** A host's name as a device name: `Edge_07.example.com` becomes `edge-07`. */
+export function deviceName(given: string | undefined, hostName: string): string {
+  const name = given ?? validNameOf(hostName);
+  const parsed = deviceNameField.safeParse(name);
+  if (parsed.success) return parsed.data;
+  throw new Error(`"${name}" ${parsed.error.issues[0]?.message ?? "is not valid"}`);
+}
+
+function validNameOf(hostName: string): string {
+  const [first = ""] = hostName.toLowerCase().split(".");
+  return first
+    .replace(/[^a-z0-9-]+/g, "-")
+    .slice(0, 63)
+    .replace(/^-+|-+$/g, "");
+}
+
+function parseLabels(entries: readonly string[] | undefined): Record<string, string> | undefined {
+  if (entries === undefined) return undefined;
+  const labels = entries.map((entry) => {
+    const at = entry.indexOf("=");
+    if (at <= 0) throw new Error(`must be key=value pairs, not "${entry}"`);
+    return [entry.slice(0, at).trim(), entry.slice(at + 1).trim()] as const;
+  });
+  const parsed = labelsField.safeParse(Object.fromEntries(labels));
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new Error(`${issue?.path.join(".") ?? ""} ${issue?.message ?? "is not valid"}`);
+}
+
+function parseTrust(caFile: string | undefined, caFingerprint: string | undefined): Trust {
+  if (caFile !== undefined && caFingerprint !== undefined) throw new Error("exclude each other; give one");
+  if (caFingerprint !== undefined) return { kind: "fingerprint", sha256: parseFingerprint(caFingerprint) };
+  if (caFile === undefined) return { kind: "system" };
+  const pem = readFileSync(caFile, "utf8");
+  if (splitPem(pem).length === 0) throw new Error(`${caFile} holds no PEM certificate`);
+  return { kind: "ca", pem };
+}
+
+function chooseProxy(given: string | undefined, env: Environment): ProxyChoice {
+  if (given === "none") return () => undefined;
+  if (given !== undefined) {
+    const proxy = parseProxy(given);
+    return () => proxy;
+  }
+  const either = (name: string): string | undefined => env[name] || env[name.toLowerCase()] || undefined;
+  const shared = either("HTTPS_PROXY") ?? either("ALL_PROXY");
+  if (shared === undefined) return () => undefined;
+  const proxy = parseProxy(shared);
+  const noProxy = either("NO_PROXY") ?? "";
+  return (host, port) => (isProxyBypassed(noProxy, host, port) ? undefined : proxy);
+}
+
+/** Repeated flags come joined by commas; a comma inside a value is told from one by what follows it. */
+function parseHeaders(text: string | undefined): Record<string, string> | undefined {
+  if (text === undefined) return undefined;
+  const headers: Record<string, string> = {};
+  for (const entry of text.split(/[,\n]\s*(?=[A-Za-z0-9!#$%&'*+.^_`|~-]+\s*:)/)) {
+    const match = /^([A-Za-z0-9!#$%&'*+.^_`|~-]+)\s*:\s*(.*)$/.exec(entry.trim());
+    if (match?.[1] === undefined || /[\u0000-\u001f\u007f]/.test(match[2] ?? ""))
+      throw new Error('must look like "Name: value"');
+    headers[match[1].toLowerCase()] = match[2] ?? "";
+  }
+  for (const reserved of ["authorization", "host", "upgrade", "connection"]) {
+    if (reserved in headers) throw new Error(`can't set ${reserved}: the agent sends its own`);
+  }
+  return headers;
+}
+
+function defaultStateDir({ isRoot, homeDir }: Surroundings): string {
+  return isRoot ? "/var/lib/rciots-agent" : join(homeDir, ".rciots-agent");
+}

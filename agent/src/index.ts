@@ -1,0 +1,22 @@
+export {
+  createAgent,
+  type Agent,
+  type AgentOptions,
+  type AgentOutcome,
+  type AgentPhase,
+  type AgentStatus,
+} from "./agent.ts";
+export { parseProxy, type Proxy, type ProxyChoice } from "./channel/proxy.ts";
+export type { SessionEnd } from "./channel/session-fault.ts";
+export type { Trust } from "./channel/trust.ts";
+export { readHostFacts } from "./facts/host-facts.ts";
+export { createFileIdentityStore } from "./identity/file.identity-store.ts";
+export {
+  createMemoryIdentityStore,
+  type DeviceIdentity,
+  type IdentityDocument,
+  type IdentityStore,
+} from "./identity/identity.store.ts";
+export type { Cluster } from "./kube/cluster.ts";
+export { createFileStateStore, createMemoryStateStore, type StateStore } from "./reconcile/state-store.ts";
+export type { FoundCluster } from "./workloads.ts";

@@ -1,0 +1,336 @@
+import type { AddressInfo } from "node:net";
+import type { Socket } from "socket.io";
+import {
+  AppError,
+  errorMessage,
+  type Bus,
+  type CertificateRenewer,
+  type Logger,
+  type Sealer,
+  type TlsSource,
+} from "@rciots/runtime";
+import type { Store } from "@rciots/store";
+import { createAdmission } from "./admission.service.ts";
+import { createBundleReader } from "./bundle.handler.ts";
+import { createDelivery } from "./delivery.service.ts";
+import { createDesiredReader, type DesiredStatePort } from "./desired.service.ts";
+import { callDevice, tellDevice } from "./device-call.ts";
+import { createDeviceUpdates } from "./device-updates.ts";
+import { createDispatcher, type CallHandlers } from "./dispatcher.ts";
+import { createEdgeServer, type EdgeServer } from "./edge-server.ts";
+import { createHelloHandler } from "./hello.handler.ts";
+import { createKnownAuthorities } from "./known-authorities.ts";
+import { createLoadMonitor, type LoopDelay } from "./load-monitor.ts";
+import { createPatrol } from "./patrol.ts";
+import { createPresence } from "./presence.service.ts";
+import { createRefusalLog } from "./refusal-log.ts";
+import { refusal } from "./refusal.ts";
+import { createRenewalHandler } from "./renewal.handler.ts";
+import { createReports } from "./reports.service.ts";
+import { closeConnection, endSession } from "./session-ending.ts";
+import { createSessionRegistry } from "./session-registry.ts";
+import { toldOf, type SocketData } from "./session.ts";
+import { defaultSettings, type ConnectorSettings } from "./settings.ts";
+import { createTicketKeys } from "./ticket-keys.ts";
+
+export interface ConnectorOptions {
+  store: Store;
+  bus: Bus;
+  logger: Logger;
+  desiredState: DesiredStatePort;
+  renewer: CertificateRenewer;
+  edgeTls: TlsSource;
+  /** Seals the shared TLS ticket keys; the platform's vault. */
+  vault: Sealer;
+  host: string;
+  /** 0 lets the system choose. */
+  port: number;
+  /** Of this replica, and the same after its restart; no two that run have the same. */
+  connectorId: string;
+  settings?: Partial<ConnectorSettings>;
+  /** Milliseconds since 1970; tests move it. */
+  now?: () => number;
+}
+
+export interface ConnectorHealth {
+  /** False where the connector can't do its work: its loops do not get through. */
+  ok: boolean;
+  sessions: number;
+  /** Since the last success; Infinity before the first. */
+  patrolAgeMs: number;
+  leaseAgeMs: number;
+}
+
+export interface ConnectorStats {
+  sessions: number;
+  live: number;
+  checking: number;
+  hellos: number;
+  /** Since the start. */
+  edge: Record<string, number>;
+  calls: Record<string, number>;
+  refused: Record<string, number>;
+  /** Since the last call of `stats`. */
+  loopDelay: LoopDelay;
+}
+
+export interface Connector {
+  start(): Promise<void>;
+  /** Takes no new sessions, tells those that are there to come back, and ends them within `drainMs`. */
+  stop(): Promise<void>;
+  address(): AddressInfo | null;
+  health(): ConnectorHealth;
+  stats(): ConnectorStats;
+}
+
+const updateDelayMs = 250;
+const drainBatch = 100;
+const farewellTimeoutMs = 5_000;
+
+/** What no longer matters once the session is there: request, headers and handshake of ten thousand peers. */
+function lighten(socket: Socket): void {
+  const handshake = {
+    headers: {},
+    time: "",
+    address: "",
+    xdomain: false,
+    secure: true,
+    issued: 0,
+    url: "",
+    query: {},
+    auth: {},
+  };
+  Object.assign(socket, { handshake });
+  Object.assign(socket.conn, { request: null });
+}
+
+/** Holds the devices' sessions: who may have one, what they are told, what they report. */
+export function createConnector(options: ConnectorOptions): Connector {
+  const { store, bus, logger, desiredState, renewer, edgeTls, connectorId, now = Date.now } = options;
+  const settings: ConnectorSettings = { ...defaultSettings, ...options.settings };
+  const registry = createSessionRegistry();
+  const updates = createDeviceUpdates({ bus, delayMs: updateDelayMs });
+  const noteUpdate = updates.note;
+  const monitor = createLoadMonitor();
+  const refusals = createRefusalLog({ store, logger, now });
+  const authorities = createKnownAuthorities({ store, edgeTls });
+  const desired = createDesiredReader({ store, desiredState });
+  const delivery = createDelivery({ desired, logger, ackTimeoutMs: settings.ackTimeoutMs });
+  const reports = createReports({ store, noteUpdate });
+  let isDraining = false;
+  let edge: EdgeServer | undefined;
+  let unsubscribe: (() => void)[] = [];
+
+  const presence = createPresence({
+    store,
+    logger,
+    registry,
+    connectorId,
+    settings,
+    noteUpdate,
+    onLeaseRegained: () => patrol.loop.nudge(),
+  });
+  const patrol = createPatrol({
+    store,
+    logger,
+    registry,
+    authorities,
+    presence,
+    delivery,
+    connectorId,
+    settings,
+    now,
+  });
+  const ticketKeys = createTicketKeys({
+    store,
+    vault: options.vault,
+    holder: connectorId,
+    lifetimeMs: settings.ticketKeyLifetimeMs,
+    checkMs: settings.ticketKeyCheckMs,
+    onChange: () => edge?.renewSecureContext(),
+    logger,
+    now,
+  });
+  const admission = createAdmission({
+    store,
+    logger,
+    authorities,
+    registry,
+    presence,
+    refusals,
+    connectorId,
+    settings,
+    isDraining: () => isDraining,
+    onTakenOver: ({ organizationId, deviceId }) =>
+      bus.publish("device:access-changed", { organizationId, deviceId }),
+    noteUpdate,
+    now,
+  });
+  const helloHandler = createHelloHandler({
+    desired,
+    saveFacts: (session, facts) => reports.facts(session, facts),
+    settings,
+    now,
+  });
+
+  const handlers: CallHandlers = {
+    "session:hello": (session, request) => helloHandler.hello(session, request),
+    async "desired:get"(session) {
+      const { desired: state } = await desired.of(session.identity.deviceId);
+      session.told = toldOf(state);
+      return state;
+    },
+    "bundle:read": createBundleReader({ desiredState, settings }),
+    async "status:report"(session, report) {
+      await reports.status(session, report);
+      return {};
+    },
+    async "objects:report"(session, page) {
+      await reports.objects(session, page);
+      return {};
+    },
+    async "facts:report"(session, { facts }) {
+      await reports.facts(session, facts);
+      return {};
+    },
+    "certificate:renew": createRenewalHandler({ renewer, settings, now }),
+  };
+  const dispatcher = createDispatcher({ handlers, settings, logger, now });
+
+  async function sayFarewell(socket: Socket, farewell: NonNullable<SocketData["farewell"]>): Promise<void> {
+    const { wipeWorkloads, transport } = farewell;
+    await callDevice({ socket }, "device:decommission", { wipeWorkloads }, farewellTimeoutMs);
+    tellDevice(
+      { socket },
+      "session:close",
+      refusal("device_decommissioned", "The device was decommissioned."),
+    );
+    closeConnection(socket, transport, settings.cutGraceMs);
+  }
+
+  function onDisconnect(this: Socket): void {
+    // A DISCONNECT packet leaves the connection open; nothing may come on it any more.
+    this.conn.close();
+    const { session } = this.data as SocketData;
+    if (session === undefined) return;
+    session.state = "ended";
+    if (registry.remove(session)) void presence.close(session);
+  }
+
+  function onConnection(socket: Socket): void {
+    const { session, farewell } = socket.data as SocketData;
+    lighten(socket);
+    socket.on("disconnect", onDisconnect);
+    if (farewell !== undefined) void sayFarewell(socket, farewell);
+    else if (session === undefined || session.state === "ended") socket.disconnect(true);
+    else dispatcher.attach(socket);
+  }
+
+  function listen(server: EdgeServer): void {
+    server.io.use((socket, next) => {
+      admission.admit(socket).then(
+        (data) => {
+          socket.data = data;
+          next();
+        },
+        (error: Error) => {
+          next(error);
+          // The refusal has been written by then; a refused peer has nothing more to say.
+          setImmediate(() => socket.conn.close());
+        },
+      );
+    });
+    server.io.on("connection", (socket) => {
+      try {
+        onConnection(socket);
+      } catch (error) {
+        logger.error({ error: errorMessage(error) }, "session could not begin");
+        socket.disconnect(true);
+      }
+    });
+  }
+
+  function subscribe(): void {
+    const ofOrganization = (organizationId: string) =>
+      registry.all().filter((session) => session.identity.organizationId === organizationId);
+    unsubscribe = [
+      bus.subscribe("device:access-changed", ({ deviceId }) => patrol.rejudge(registry.ofDevice(deviceId))),
+      bus.subscribe("organization:changed", ({ organizationId }) =>
+        patrol.rejudge(ofOrganization(organizationId)),
+      ),
+      bus.subscribe("desired:changed", ({ organizationId, deviceIds }) => {
+        const sessions = deviceIds?.flatMap((id) => registry.current(id) ?? []);
+        delivery.consider(sessions ?? ofOrganization(organizationId));
+      }),
+      edgeTls.onChange(() => edge?.renewSecureContext()),
+    ];
+  }
+
+  async function drainSessions(): Promise<void> {
+    const sessions = registry.all();
+    for (const [index, session] of sessions.entries()) {
+      const retryAfterMs = Math.round(Math.random() * settings.drainSpreadMs);
+      endSession(
+        session,
+        refusal("draining", "The connector is stopping.", retryAfterMs),
+        settings.cutGraceMs,
+      );
+      if (index % drainBatch === drainBatch - 1) await new Promise((resolve) => setImmediate(resolve));
+    }
+    const giveUpAt = Date.now() + settings.drainMs;
+    while (registry.size + registry.opening > 0 && Date.now() < giveUpAt) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    // What was written last needs a moment to reach the peers.
+    if (sessions.length > 0) await new Promise((resolve) => setTimeout(resolve, settings.cutGraceMs));
+  }
+
+  return {
+    async start() {
+      if (edge !== undefined) {
+        throw new AppError({ code: "already_started", status: 500, message: "The connector runs already." });
+      }
+      await Promise.all([ticketKeys.load(), authorities.refresh()]);
+      await presence.start();
+      edge = createEdgeServer({ edgeTls, ticketKeys, settings, logger });
+      listen(edge);
+      subscribe();
+      await edge.listen(options.host, options.port);
+      monitor.start();
+      patrol.loop.start();
+      ticketKeys.loop.start();
+      logger.info({ connectorId, address: edge.address() }, "connector listens for devices");
+    },
+    async stop() {
+      isDraining = true;
+      for (const end of unsubscribe) end();
+      edge?.refuseNew();
+      await Promise.all([patrol.loop.stop(), ticketKeys.loop.stop()]);
+      await drainSessions();
+      await edge?.close();
+      await Promise.all([delivery.drain(), reports.drain(), desired.drain()]);
+      await presence.stop();
+      updates.flush();
+      monitor.stop();
+    },
+    address: () => edge?.address() ?? null,
+    health() {
+      const patrolAgeMs = patrol.loop.ageMs();
+      const leaseAgeMs = presence.leaseAgeMs();
+      const isListening = (edge?.address() ?? null) !== null && !isDraining;
+      const ok =
+        isListening && patrolAgeMs < 4 * settings.patrolIntervalMs && leaseAgeMs < 2 * settings.leaseMs;
+      return { ok, sessions: registry.size, patrolAgeMs, leaseAgeMs };
+    },
+    stats: () => ({
+      sessions: registry.size,
+      live: registry.all().filter((session) => session.state === "live").length,
+      checking: admission.checking,
+      hellos: helloHandler.inProgress,
+      edge: edge?.counts() ?? {},
+      calls: dispatcher.counts(),
+      refused: refusals.counts(),
+      loopDelay: monitor.read({ reset: true }),
+    }),
+  };
+}

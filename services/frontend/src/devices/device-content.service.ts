@@ -1,0 +1,227 @@
+import type { DesiredStateService } from "@rciots/desired-state";
+import { validateManifestFiles, type ManifestFile } from "@rciots/manifests";
+import { badRequest, notFound } from "@rciots/runtime";
+import type { Assignment, Device, Store } from "@rciots/store";
+import { createHash } from "node:crypto";
+import { changesOf, isSame } from "../http/optimistic-change.ts";
+import { patchMap } from "../http/fields.ts";
+import { objectsOf, toYaml, type NamedObject } from "../templates/rendered-yaml.ts";
+import type { DevicesService, MemberActing } from "./devices.service.ts";
+
+export interface Target {
+  id: string;
+  ifMatch: number | undefined;
+}
+
+export interface WantedTemplate {
+  templateId: string;
+  /** Absent or null follows the template's current version. */
+  versionId?: string | null | undefined;
+}
+
+export interface DevicePreview {
+  yaml: string;
+  /** SHA-256 of the rendering with secrets masked. */
+  digest: string;
+  objects: NamedObject[];
+}
+
+export type DeviceContentService = ReturnType<typeof createDeviceContentService>;
+
+/** What devices run: their labels and variables, templates, overlay files, and going back to older content. */
+export function createDeviceContentService(options: {
+  store: Pick<Store, "templates" | "deviceRevisions">;
+  devices: DevicesService;
+  desiredState: Pick<
+    DesiredStateService,
+    "writeFiles" | "readFiles" | "previewVersions" | "previewFiles"
+  >;
+  /** Told when overlays may have to be rendered again. */
+  onOverlayChanged: () => void;
+}) {
+  const { store, devices, desiredState, onOverlayChanged } = options;
+
+  /** Throws 400 where a template or version isn't there, or the version is another template's. */
+  async function checkAssignments(organizationId: string, wanted: readonly Assignment[]): Promise<void> {
+    const versionIds = wanted.flatMap(({ pinnedVersionId }) => pinnedVersionId ?? []);
+    const [templates, versions] = await Promise.all([
+      store.templates.findMany(
+        organizationId,
+        wanted.map(({ templateId }) => templateId),
+      ),
+      store.templates.findVersions(organizationId, versionIds),
+    ]);
+    for (const { templateId, pinnedVersionId } of wanted) {
+      if (!templates.some((template) => template._id === templateId)) {
+        throw badRequest({ code: "template_not_found", message: `There is no template ${templateId}.` });
+      }
+      const version = versions.find((candidate) => candidate._id === pinnedVersionId);
+      if (pinnedVersionId !== null && version?.templateId !== templateId) {
+        const message = `The template ${templateId} has no version ${pinnedVersionId}.`;
+        throw badRequest({ code: "template_version_not_found", message });
+      }
+    }
+  }
+
+  async function editMap(
+    acting: MemberActing,
+    target: Target,
+    field: "labels" | "variables",
+    next: (current: Record<string, string>) => Record<string, string>,
+    check: (next: Record<string, string>) => void,
+  ): Promise<Device> {
+    return devices.edit(acting, {
+      ...target,
+      kind: `device.${field}-changed`,
+      message: (device) => `The ${field} of ${device.name} were changed.`,
+      audited: [field],
+      affects: ["content"],
+      change(device) {
+        const wanted = next(device[field]);
+        check(wanted);
+        return changesOf(device, { [field]: wanted });
+      },
+    });
+  }
+
+  return {
+    replaceMap: (acting: MemberActing, target: Target, field: "labels" | "variables", map: Record<string, string>) =>
+      editMap(acting, target, field, () => map, () => undefined),
+
+    /** `check` throws where the outcome is too large. */
+    patchMap: (
+      acting: MemberActing,
+      target: Target,
+      field: "labels" | "variables",
+      patch: Record<string, string | null>,
+      check: (next: Record<string, string>) => void,
+    ) => editMap(acting, target, field, (current) => patchMap(current, patch), check),
+
+    /** Replaces what is assigned, in this order, and ends a rollback. */
+    async assign(acting: MemberActing, target: Target, wanted: readonly WantedTemplate[]): Promise<Device> {
+      const assignments = wanted.map(({ templateId, versionId }) => ({
+        templateId,
+        pinnedVersionId: versionId ?? null,
+      }));
+      await checkAssignments(acting.caller.organizationId, assignments);
+      const device = await devices.edit(acting, {
+        ...target,
+        kind: "device.templates-assigned",
+        message: ({ name }) => `The templates of ${name} were changed.`,
+        audited: ["assignments", "pinnedRevision"],
+        affects: ["content"],
+        change: (current) => changesOf(current, { assignments, pinnedRevision: null }),
+      });
+      if (device.overlay !== null) onOverlayChanged();
+      return device;
+    },
+
+    async overlay(organizationId: string, id: string): Promise<{ device: Device; root: string; files: ManifestFile[] }> {
+      const device = await devices.get(organizationId, id);
+      const { overlay } = device;
+      if (overlay === null) {
+        throw notFound({ code: "overlay_not_found", message: "The device has no overlay files." });
+      }
+      return { device, root: overlay.root, files: await desiredState.readFiles(organizationId, overlay.blobId) };
+    },
+
+    /** Files on top of the templates; rendered in the background, errors are then shown with the device. */
+    async setOverlay(
+      acting: MemberActing,
+      target: Target,
+      input: { files: readonly ManifestFile[]; root: string },
+    ): Promise<Device> {
+      const { organizationId } = acting.caller;
+      await devices.get(organizationId, target.id);
+      const files = validateManifestFiles(input.files, { root: null });
+      const blobId = await desiredState.writeFiles(organizationId, files);
+      const overlay = { blobId, root: input.root };
+      const device = await devices.edit(acting, {
+        ...target,
+        kind: "device.overlay-changed",
+        message: ({ name }) => `The overlay files of ${name} were changed.`,
+        audited: ["overlay", "pinnedRevision"],
+        affects: ["content"],
+        change: (current) =>
+          isSame(current.overlay, overlay) && current.pinnedRevision === null
+            ? null
+            : { overlay, composition: null, pinnedRevision: null },
+      });
+      onOverlayChanged();
+      return device;
+    },
+
+    removeOverlay: (acting: MemberActing, target: Target) =>
+      devices.edit(acting, {
+        ...target,
+        kind: "device.overlay-removed",
+        message: ({ name }) => `The overlay files of ${name} were removed.`,
+        audited: ["overlay"],
+        affects: ["content"],
+        change: (current) =>
+          current.overlay === null ? null : { overlay: null, composition: null, pinnedRevision: null },
+      }),
+
+    /** Puts the content of an earlier revision in force until something is assigned, or it is unpinned. */
+    async rollback(acting: MemberActing, target: Target, revision: number): Promise<Device> {
+      const found = await store.deviceRevisions.get(acting.caller.organizationId, target.id, revision);
+      return devices.edit(acting, {
+        ...target,
+        kind: "device.rolled-back",
+        message: ({ name }) => `${name} was set back to revision ${revision}.`,
+        audited: ["pinnedRevision"],
+        affects: ["content"],
+        change(current) {
+          if (found === null) {
+            throw notFound({ code: "revision_not_found", message: `The device has no revision ${revision}.` });
+          }
+          return changesOf(current, { pinnedRevision: revision });
+        },
+      });
+    },
+
+    unpin: (acting: MemberActing, target: Target) =>
+      devices.edit(acting, {
+        ...target,
+        kind: "device.unpinned",
+        message: ({ name }) => `${name} follows its templates again.`,
+        audited: ["pinnedRevision"],
+        affects: ["content"],
+        change: (current) => changesOf(current, { pinnedRevision: null }),
+      }),
+
+    /** What the device would run: as it is, with other templates, or of files that are no template yet. */
+    async preview(
+      organizationId: string,
+      id: string,
+      input: {
+        templates?: readonly WantedTemplate[] | undefined;
+        files?: readonly ManifestFile[] | undefined;
+        root: string;
+      },
+    ): Promise<DevicePreview> {
+      const device = await devices.get(organizationId, id);
+      const { ndjson } =
+        input.files === undefined
+          ? await desiredState.previewVersions(device, await sourcesOf(organizationId, input.templates))
+          : await desiredState.previewFiles(device, validateManifestFiles(input.files, { root: input.root }), input.root);
+      const digest = createHash("sha256").update(ndjson).digest("hex");
+      return { yaml: toYaml(ndjson), digest, objects: objectsOf(ndjson) };
+    },
+  };
+
+  async function sourcesOf(organizationId: string, wanted: readonly WantedTemplate[] | undefined) {
+    if (wanted === undefined) return undefined;
+    const assignments = wanted.map(({ templateId, versionId }) => ({ templateId, pinnedVersionId: versionId ?? null }));
+    await checkAssignments(organizationId, assignments);
+    const templates = await store.templates.findMany(
+      organizationId,
+      assignments.map(({ templateId }) => templateId),
+    );
+    return assignments.flatMap(({ templateId, pinnedVersionId }) => {
+      const current = templates.find((template) => template._id === templateId)?.currentVersionId ?? null;
+      const versionId = pinnedVersionId ?? current;
+      return versionId === null ? [] : [{ templateId, versionId }];
+    });
+  }
+}

@@ -1,0 +1,119 @@
+import type { DesiredStateService, OrganizationVault } from "@rciots/desired-state";
+import type { GitSource } from "@rciots/manifests";
+import {
+  answerProblems,
+  answerUnknownRoute,
+  assignRequestId,
+  createHttpServer,
+  logRequests,
+  type Bus,
+  type Logger,
+  type Vault,
+} from "@rciots/runtime";
+import type { Store } from "@rciots/store";
+import express, { type Express } from "express";
+import type { AddressInfo } from "node:net";
+import { createAuthenticator } from "./auth/authenticate.ts";
+import type { LoginLimits } from "./auth/login-guard.ts";
+import { createHealth, answerAlive, answerReady, type Health } from "./health.ts";
+import { answerHomePage } from "./home-page.ts";
+import { mountRoutes, prepareProblems } from "./http/dispatch.ts";
+import { cutUnreadBodies } from "./http/json-body.ts";
+import { describeApi } from "./http/openapi.ts";
+import type { Route } from "./http/route.ts";
+import { setSecurityHeaders } from "./http/security-headers.ts";
+import type { PublicUrls } from "./provisioning-tokens/install-commands.ts";
+import { createServices } from "./services.ts";
+
+export interface FrontendOptions {
+  store: Store;
+  bus: Bus;
+  logger: Logger;
+  /** Wraps the data keys of new organisations. */
+  vault: Vault;
+  /** Seals secrets and Git credentials. */
+  secretVault: OrganizationVault;
+  desiredState: DesiredStateService;
+  git: GitSource;
+  host: string;
+  port: number;
+  publicUrls: PublicUrls;
+  /** SHA-256 of the platform's root certificate, as agents are told it. */
+  caFingerprint: () => string;
+  /** Whether a proxy in front sets X-Forwarded-*; as `trust proxy` of express. Default false. */
+  trustProxy?: boolean | number | string | undefined;
+  /** How long a session lasts; default 12 hours. */
+  sessionMs?: number;
+  loginLimits?: LoginLimits;
+  /** How often Git templates are looked through for those that are due; default 5 s. */
+  gitTickMs?: number;
+  /** How often overlays are looked through; default 15 s. */
+  overlayIntervalMs?: number;
+}
+
+export interface Frontend {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  address(): AddressInfo;
+  health(): Promise<Health>;
+  /** Everything the API offers; what the OpenAPI document is made of. */
+  routes: readonly Route[];
+}
+
+const apiVersion = "1";
+
+function originsOf(publicUrls: PublicUrls): string[] {
+  return publicUrls.console === undefined ? [] : [new URL(publicUrls.console).origin];
+}
+
+function createApp(
+  options: FrontendOptions,
+  routes: readonly Route[],
+  health: () => Promise<Health>,
+): Express {
+  const { store, logger, publicUrls } = options;
+  const publicOrigins = originsOf(publicUrls);
+  const isHttps = publicUrls.console?.startsWith("https:") ?? false;
+  const authenticate = createAuthenticator({ store, publicOrigins, logger });
+  const serverUrl = publicUrls.console ?? "/";
+  const openapi = JSON.stringify(describeApi(routes, { serverUrl, version: apiVersion }));
+
+  const app = express();
+  app.disable("x-powered-by");
+  app.disable("etag");
+  app.set("trust proxy", options.trustProxy ?? false);
+  app.use(assignRequestId(), setSecurityHeaders({ isHttps }), cutUnreadBodies());
+  app.get("/healthz", answerAlive);
+  app.get("/readyz", answerReady(health));
+  app.use(logRequests(logger));
+  app.get("/", answerHomePage());
+  app.get("/api/v1/openapi.json", (_request, response) => {
+    response.setHeader("content-type", "application/json; charset=utf-8");
+    response.end(openapi);
+  });
+  app.use("/api/v1", mountRoutes({ routes, authenticate, publicOrigins }));
+  app.use(answerUnknownRoute());
+  app.use(prepareProblems(), answerProblems(logger));
+  return app;
+}
+
+/** The operators' API. Nothing listens, and no loop runs, before `start`. */
+export function createFrontend(options: FrontendOptions): Frontend {
+  const { store, logger, host, port } = options;
+  const { routes, loops } = createServices(options);
+  const health = createHealth({ store, loops, logger });
+  const server = createHttpServer({ listener: createApp(options, routes, health), host, port });
+  return {
+    routes,
+    health,
+    address: server.address,
+    async start() {
+      await server.start();
+      for (const { loop } of loops) loop.start();
+    },
+    async stop() {
+      await server.stop();
+      await Promise.all(loops.map(({ loop }) => loop.stop()));
+    },
+  };
+}

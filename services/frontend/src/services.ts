@@ -1,0 +1,84 @@
+import type { Loop } from "@rciots/runtime";
+import { apiTokenRoutes } from "./api-tokens/api-tokens.routes.ts";
+import { createApiTokensService } from "./api-tokens/api-tokens.service.ts";
+import { createAudit } from "./audit/audit.ts";
+import { createLoginGuard } from "./auth/login-guard.ts";
+import { createPasswords } from "./auth/password.ts";
+import { sessionRoutes } from "./auth/sessions.routes.ts";
+import { createSessionsService } from "./auth/sessions.service.ts";
+import { deviceContentRoutes } from "./devices/device-content.routes.ts";
+import { createDeviceContentService } from "./devices/device-content.service.ts";
+import { deviceRoutes } from "./devices/devices.routes.ts";
+import { createDevicesService } from "./devices/devices.service.ts";
+import { createOverlayRendererLoop } from "./devices/overlay-renderer.ts";
+import { eventRoutes } from "./events/events.ts";
+import type { FrontendOptions } from "./frontend.ts";
+import { gitCredentialRoutes } from "./git-credentials/git-credentials.routes.ts";
+import { createGitCredentialsService } from "./git-credentials/git-credentials.service.ts";
+import type { Route } from "./http/route.ts";
+import { organizationRoutes } from "./organization/organization.routes.ts";
+import { createOrganizationService } from "./organization/organization.service.ts";
+import { provisioningTokenRoutes } from "./provisioning-tokens/provisioning-tokens.routes.ts";
+import { createProvisioningTokensService } from "./provisioning-tokens/provisioning-tokens.service.ts";
+import { secretRoutes } from "./secrets/secrets.routes.ts";
+import { createSecretsService } from "./secrets/secrets.service.ts";
+import { createGitSyncService } from "./templates/git-sync.service.ts";
+import { createTemplateVersions } from "./templates/template-versions.ts";
+import { templateRoutes } from "./templates/templates.routes.ts";
+import { createTemplatesService } from "./templates/templates.service.ts";
+
+const defaultSessionMs = 12 * 3_600_000;
+const defaultGitTickMs = 5_000;
+const defaultOverlayIntervalMs = 15_000;
+
+export interface Services {
+  routes: Route[];
+  loops: { name: string; loop: Loop; intervalMs: number }[];
+}
+
+/** Puts the features together; each gets no more of the options than it needs. */
+export function createServices(options: FrontendOptions): Services {
+  const { store, bus, logger, vault, secretVault, desiredState, git, publicUrls, caFingerprint } = options;
+  const overlayIntervalMs = options.overlayIntervalMs ?? defaultOverlayIntervalMs;
+  const gitTickMs = options.gitTickMs ?? defaultGitTickMs;
+  const sessionMs = options.sessionMs ?? defaultSessionMs;
+  const isHttps = publicUrls.console?.startsWith("https:") ?? false;
+
+  const audit = createAudit({ store });
+  const passwords = createPasswords();
+  const guard = createLoginGuard(options.loginLimits);
+  const sessions = createSessionsService({ store, passwords, guard, audit, sessionMs });
+  const apiTokens = createApiTokensService({ store, audit });
+  const organizations = createOrganizationService({ store, vault, audit, bus });
+  const provisioningTokens = createProvisioningTokensService({ store, audit });
+
+  const overlayLoop = createOverlayRendererLoop({ store, desiredState, bus, logger, intervalMs: overlayIntervalMs });
+  const renderOverlays = (): void => overlayLoop.nudge();
+  const devices = createDevicesService({ store, audit, bus });
+  const content = createDeviceContentService({ store, devices, desiredState, onOverlayChanged: renderOverlays });
+
+  const gitCredentials = createGitCredentialsService({ store, secretVault, audit });
+  const versions = createTemplateVersions({ store, desiredState, bus, onTemplateChanged: renderOverlays });
+  const gitSync = createGitSyncService({ store, git, credentials: gitCredentials, versions, logger, tickMs: gitTickMs });
+  const templates = createTemplatesService({ store, versions, gitSync, desiredState, audit });
+  const secrets = createSecretsService({ store, secretVault, audit, bus });
+
+  return {
+    routes: [
+      ...sessionRoutes({ sessions, isHttps }),
+      ...apiTokenRoutes({ apiTokens }),
+      ...organizationRoutes({ organizations }),
+      ...provisioningTokenRoutes({ provisioningTokens, publicUrls, caFingerprint }),
+      ...deviceRoutes({ devices, store }),
+      ...deviceContentRoutes({ content }),
+      ...templateRoutes({ templates }),
+      ...gitCredentialRoutes({ gitCredentials }),
+      ...secretRoutes({ secrets }),
+      ...eventRoutes({ store }),
+    ],
+    loops: [
+      { name: "Git templates", loop: gitSync.loop, intervalMs: gitTickMs },
+      { name: "device overlays", loop: overlayLoop, intervalMs: overlayIntervalMs },
+    ],
+  };
+}
