@@ -41,13 +41,15 @@ const settings = {
     env: "RCIOTS_CA_FINGERPRINT",
     about: "SHA-256 of the platform's root certificate, instead of a file.",
   }),
-  cluster: config.oneOf({
-    env: "RCIOTS_CLUSTER",
-    about:
-      "Which cluster to run manifests on: the one the agent runs in, the one of a kubeconfig, whichever there is (auto), or none.",
-    values: ["auto", "in-cluster", "kubeconfig", "none"],
-    fallback: "auto",
-  }),
+  cluster: config.required(
+    config.oneOf({
+      env: "RCIOTS_CLUSTER",
+      about:
+        "Which cluster to run manifests on: the one the agent runs in, the one of a kubeconfig, whichever there is (auto), or none.",
+      values: ["auto", "in-cluster", "kubeconfig", "none"],
+      fallback: "auto",
+    }),
+  ),
   kubeconfig: config.text({
     env: "RCIOTS_KUBECONFIG",
     about: "The kubeconfig of the device's cluster.",
@@ -58,18 +60,22 @@ const settings = {
     about: "The agent's own namespace in the cluster.",
     fallbackText: "the pod's, or rciots-agent",
   }),
-  identity: config.oneOf({
-    env: "RCIOTS_IDENTITY",
-    about: "Where the device's identity is kept: a file in the state folder, or a Secret in the namespace.",
-    values: ["auto", "file", "secret"],
-    fallback: "auto",
-    fallbackText: "auto: a Secret inside a cluster, otherwise a file",
-  }),
-  identitySecret: config.text({
-    env: "RCIOTS_IDENTITY_SECRET",
-    about: "The name of that Secret.",
-    fallback: "rciots-agent-identity",
-  }),
+  identity: config.required(
+    config.oneOf({
+      env: "RCIOTS_IDENTITY",
+      about: "Where the device's identity is kept: a file in the state folder, or a Secret in the namespace.",
+      values: ["auto", "file", "secret"],
+      fallback: "auto",
+      fallbackText: "auto: a Secret inside a cluster, otherwise a file",
+    }),
+  ),
+  identitySecret: config.required(
+    config.text({
+      env: "RCIOTS_IDENTITY_SECRET",
+      about: "The name of that Secret.",
+      fallback: "rciots-agent-identity",
+    }),
+  ),
   stateDir: config.text({
     env: "RCIOTS_STATE_DIR",
     about: "The folder for everything that must survive a restart.",
@@ -90,17 +96,21 @@ const settings = {
     about: "Serves /healthz and /readyz on this port.",
     fallbackText: "off",
   }),
-  healthHost: config.text({
-    env: "RCIOTS_HEALTH_HOST",
-    about: "The address to serve them on.",
-    fallback: "127.0.0.1",
-  }),
-  logLevel: config.oneOf<LogLevel>({
-    env: "RCIOTS_LOG_LEVEL",
-    about: `One of ${logLevels.join(", ")}.`,
-    values: logLevels,
-    fallback: "info",
-  }),
+  healthHost: config.required(
+    config.text({
+      env: "RCIOTS_HEALTH_HOST",
+      about: "The address to serve them on.",
+      fallback: "127.0.0.1",
+    }),
+  ),
+  logLevel: config.required(
+    config.oneOf<LogLevel>({
+      env: "RCIOTS_LOG_LEVEL",
+      about: `One of ${logLevels.join(", ")}.`,
+      values: logLevels,
+      fallback: "info",
+    }),
+  ),
 };
 
 /** Where the agent runs; facts of the process that are no settings. */
@@ -145,7 +155,7 @@ export function loadAgentConfig(
   const faults: string[] = [];
   const loaded = attempt(faults, () => loadSettings(settings, { env, args }));
   // Faults of single settings and of what they mean together are told in one go.
-  const given = loaded ?? loadLeniently(env);
+  const given = loaded ?? loadLeniently(env, args);
   const check = <T>(setting: string, parse: () => T): T | undefined => attempt(faults, parse, setting);
   const result = {
     deviceName: check("RCIOTS_DEVICE_NAME", () => deviceName(given.deviceName, surroundings.hostName)),
@@ -161,7 +171,8 @@ export function loadAgentConfig(
   if (faults.length > 0 || loaded === undefined || name === undefined || trust === undefined || !proxyFor)
     throw new ConfigError(faults);
   const stateDir = loaded.stateDir ?? defaultStateDir(surroundings);
-  const { caFile: _caFile, caFingerprint: _caFingerprint, header: _header, proxy: _proxy, ...rest } = loaded;
+  const { caFile: _caFile, caFingerprint: _caFingerprint, header, proxy: _proxy, ...rest } = loaded;
+  const shownHeader = header === undefined ? {} : { header: "[redacted]" };
   return Object.freeze({
     ...rest,
     platformUrl: loaded.platformUrl,
@@ -171,7 +182,7 @@ export function loadAgentConfig(
     proxyFor,
     headers,
     stateDir,
-    shown: { ...redactSettings(settings, loaded), deviceName: name, stateDir },
+    shown: { ...redactSettings(settings, loaded), ...shownHeader, deviceName: name, stateDir },
   });
 }
 
@@ -184,18 +195,24 @@ type Given = Partial<
   labels?: string[];
 };
 
-/** What can still be said of the rest where one setting is at fault. */
-function loadLeniently(env: Environment): Given {
-  const of = (name: string): string | undefined => env[name] || undefined;
-  const given = {
-    deviceName: of("RCIOTS_DEVICE_NAME"),
-    caFile: of("RCIOTS_CA_FILE"),
-    caFingerprint: of("RCIOTS_CA_FINGERPRINT"),
-    proxy: of("RCIOTS_PROXY"),
-    header: of("RCIOTS_HEADER"),
-    labels: of("RCIOTS_LABELS")?.split(","),
-  };
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+/** What can still be said of the rest where one setting is at fault: each by itself, as if it were alone. */
+function loadLeniently(env: Environment, args: readonly string[]): Given {
+  const groups: string[][] = [];
+  for (const arg of args) {
+    if (arg.startsWith("--") || groups.length === 0) groups.push([arg]);
+    else groups.at(-1)?.push(arg);
+  }
+  const loaded: Record<string, unknown> = {};
+  for (const [key, entry] of Object.entries(settings)) {
+    const flag = `--${entry.env.slice("RCIOTS_".length).toLowerCase().replaceAll("_", "-")}`;
+    const own = groups.filter(([name = ""]) => name === flag || name.startsWith(`${flag}=`)).flat();
+    try {
+      loaded[key] = loadSettings({ only: entry }, { env, args: own }).only;
+    } catch {
+      // Told already.
+    }
+  }
+  return Object.fromEntries(Object.entries(loaded).filter(([, value]) => value !== undefined));
 }
 
 function attempt<T>(faults: string[], parse: () => T, setting?: string): T | undefined {

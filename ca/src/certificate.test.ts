@@ -166,7 +166,7 @@ describe("certificates", () => {
 
     it("parses the ASN.1 of each without complaint", async () => {
       for (const name of ["root.pem", "int.pem", "srv-ca.pem", "dev.pem", "srv.pem"]) {
-        assert.doesNotMatch(await openssl.run("asn1parse", "-in", name, "-i"), /Error|BAD/i);
+        assert.doesNotMatch(await openssl.run("asn1parse", "-in", name, "-i"), /Error|BAD [A-Z]/);
       }
     });
   });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { createPublicKey, generateKeyPairSync, randomBytes } from "node:crypto";
 import { isCaError, type CaErrorCode } from "./ca-error.ts";
 import { bitString, derNull, integer, sequence } from "./der-writer.ts";
 import { generateKeyPair } from "./key-pair.ts";
@@ -87,6 +87,15 @@ describe("public key policy", () => {
     it("refuses it", () => {
       const info = generateKeyPair().publicKey.export({ type: "spki", format: "der" });
       info.writeUInt8(info.readUInt8(info.length - 1) ^ 1, info.length - 1);
+      assert.throws(() => checkPublicKey(info), refusal("key_malformed"));
+    });
+  });
+
+  describe("when an EC point is in the hybrid form", () => {
+    it("refuses it, though OpenSSL reads it", () => {
+      const info = generateKeyPair().publicKey.export({ type: "spki", format: "der" });
+      info.writeUInt8(0x06 | (info.readUInt8(info.length - 1) & 1), info.length - 65);
+      assert.ok(createPublicKey({ key: info, format: "der", type: "spki" }));
       assert.throws(() => checkPublicKey(info), refusal("key_malformed"));
     });
   });

@@ -101,6 +101,8 @@ export interface GitServerOptions {
   bearer?: string;
   /** Serves HTTPS with these, in PEM. */
   tls?: { key: string; cert: string };
+  /** Speaks the first protocol version, in which a server gives out the tips of refs only. */
+  firstProtocol?: boolean;
   /** Answers before git does; true when it has. */
   intercept?: (request: IncomingMessage, response: ServerResponse) => boolean;
 }
@@ -109,7 +111,7 @@ export interface GitServer {
   /** `http://127.0.0.1:port` or `https://localhost:port`. */
   url: string;
   port: number;
-  /** `METHOD path` of each request, with the number that got through authentication. */
+  /** `METHOD path` of each request. */
   requests: string[];
   /** The values of every Authorization header that came. */
   authorizations: string[];
@@ -128,7 +130,7 @@ export async function startGitServer(options: GitServerOptions): Promise<GitServ
       response.writeHead(401, { "www-authenticate": 'Basic realm="git"' }).end();
       return;
     }
-    serve(request, response, options.folder);
+    serve(request, response, options);
   };
   const server =
     options.tls === undefined ? createHttpServer(listener) : createHttpsServer(options.tls, listener);
@@ -151,7 +153,11 @@ function isAuthorized(request: IncomingMessage, { user, bearer }: GitServerOptio
 }
 
 /** CGI: the request in the environment and on standard input, headers and body on standard output. */
-function serve(request: IncomingMessage, response: ServerResponse, folder: string): void {
+function serve(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { folder, firstProtocol = false }: GitServerOptions,
+): void {
   const url = new URL(request.url ?? "/", "http://localhost");
   const child = spawn("git", ["http-backend"], {
     env: {
@@ -164,7 +170,7 @@ function serve(request: IncomingMessage, response: ServerResponse, folder: strin
       REQUEST_METHOD: request.method ?? "GET",
       CONTENT_TYPE: request.headers["content-type"] ?? "",
       HTTP_CONTENT_ENCODING: request.headers["content-encoding"] ?? "",
-      GIT_PROTOCOL: String(request.headers["git-protocol"] ?? ""),
+      GIT_PROTOCOL: firstProtocol ? "" : String(request.headers["git-protocol"] ?? ""),
       REMOTE_ADDR: "127.0.0.1",
     },
   });

@@ -20,33 +20,54 @@ import {
 } from "@rciots/runtime";
 import { createStore, type Device, type ProvisioningToken, type Store } from "@rciots/store";
 
+const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
+
+/** Ids are text in every collection; the driver's types expect its own. */
+async function insert(db: Db, collection: string, document: { _id: string } & Record<string, unknown>) {
+  await db.collection<{ _id: string }>(collection).insertOne(document);
+}
+
 const masterKeys = parseMasterKeys(createHash("sha256").update("agent tests").digest("base64"));
 
 /** Desired states a test sets by hand, in the form the connector asks for them. */
-export function createDesiredStates() {
+function createDesiredStates(bus: Bus, db: Db, organizationId: string) {
   const wires = new Map<string, DesiredState>();
   const bundles = new Map<string, Buffer>();
   return {
     bundles,
-    /** Returns the wire form; `change` spoils it. */
-    set(deviceId: string, revision: number, objects: object[], change: object = {}): DesiredState {
+    /** Assigns a revision and tells the connector of it; `change` spoils what is announced. */
+    async set(deviceId: string, revision: number, objects: object[], change: object = {}): Promise<void> {
       const decoded = Buffer.from(objects.map((object) => `${JSON.stringify(object)}\n`).join(""));
       const encoded = gzipSync(decoded);
-      const encodedDigest = createHash("sha256").update(encoded).digest("hex");
       const wire = {
         kind: "bundle",
         revision,
-        digest: createHash("sha256").update(decoded).digest("hex"),
-        encodedDigest,
+        digest: sha256(decoded),
+        encodedDigest: sha256(encoded),
         encodedBytes: encoded.length,
         decodedBytes: decoded.length,
         objectCount: objects.length,
         deadlineMs: 60_000,
         ...change,
-      } as DesiredState;
+      } as Extract<DesiredState, { kind: "bundle" }>;
+      bundles.set(`${deviceId}/${wire.encodedDigest}`, encoded);
+      await insert(db, "deviceRevisions", {
+        _id: `${deviceId}:${revision}`,
+        organizationId,
+        deviceId,
+        revision,
+        digest: wire.digest,
+        state: "offered",
+        message: null,
+        finishedAt: null,
+        createdAt: new Date(),
+      });
       wires.set(deviceId, wire);
-      bundles.set(`${deviceId}/${encodedDigest}`, encoded);
-      return wire;
+      bus.publish("desired:changed", { organizationId, deviceIds: [deviceId] });
+    },
+    clear(deviceId: string, revision: number): void {
+      wires.set(deviceId, { kind: "none", revision });
+      bus.publish("desired:changed", { organizationId, deviceIds: [deviceId] });
     },
     async advance(devices: Device[]): Promise<Map<string, DesiredState>> {
       return new Map(devices.map(({ _id }) => [_id, wires.get(_id) ?? { kind: "none", revision: 0 }]));
@@ -88,7 +109,8 @@ export async function startPlatform(
   const store = await createStore({ uri: mongo.uri });
   const bus = createMemoryBus();
   const vault = createVault({ masterKeys });
-  const desired = createDesiredStates();
+  const organizationId = newId("org");
+  const desired = createDesiredStates(bus, db, organizationId);
   const host = options.host ?? "127.0.0.1";
   // The connector's port is only known once it listens, and enrolment tells it: a fixed one, asked for first.
   const edgePort = await freePort(host);
@@ -125,9 +147,8 @@ export async function startPlatform(
     await connector.start();
   };
   await startConnector();
-  const organizationId = newId("org");
-  await db.collection("organizations").insertOne({
-    _id: organizationId as never,
+  await insert(db, "organizations", {
+    _id: organizationId,
     name: "tests",
     status: "active",
     dataKey: "sealed",
@@ -147,8 +168,8 @@ export async function startPlatform(
     connector: () => connector,
     async addToken(change = {}) {
       const token = newToken("rcp");
-      await db.collection("provisioningTokens").insertOne({
-        _id: newId("tok") as never,
+      await insert(db, "provisioningTokens", {
+        _id: newId("tok"),
         organizationId,
         name: newId("tok").toLowerCase(),
         hash: hashToken(token),

@@ -195,17 +195,15 @@ export async function createWorld(db: Db, store: Store): Promise<World> {
     issue,
     async addOrganization() {
       const id = newId("org");
-      await db
-        .collection("organizations")
-        .insertOne(
-          document({
-            _id: id,
-            name: id.toLowerCase(),
-            status: "active",
-            dataKey: "sealed",
-            createdAt: new Date(),
-          }),
-        );
+      await db.collection("organizations").insertOne(
+        document({
+          _id: id,
+          name: id.toLowerCase(),
+          status: "active",
+          dataKey: "sealed",
+          createdAt: new Date(),
+        }),
+      );
       return addAuthority(id);
     },
     async addDevice({ id: organizationId, issuer }, change = {}) {

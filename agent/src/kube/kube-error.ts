@@ -83,15 +83,27 @@ export function kubeErrorOf(status: number, body: Buffer, retryAfterHeader: stri
   const parsed = parseStatus(body);
   const seconds = Number(retryAfterHeader ?? parsed?.details?.retryAfterSeconds ?? NaN);
   const text = body.subarray(0, 2_048).toString("utf8").trim();
+  const message =
+    typeof parsed?.message === "string" && parsed.message ? parsed.message : text || `HTTP ${status}`;
+  const malformed = isMalformedObject(status, message);
   return new KubeError({
-    status,
-    reason: typeof parsed?.reason === "string" && parsed.reason ? parsed.reason : `Http${status}`,
-    message:
-      typeof parsed?.message === "string" && parsed.message ? parsed.message : text || `HTTP ${status}`,
+    status: malformed ? 422 : status,
+    reason: reasonOf(parsed, malformed ? "Invalid" : `Http${status}`),
+    message,
     retryAfterMs: Number.isFinite(seconds) && seconds >= 0 ? seconds * 1_000 : undefined,
     namesObject: typeof parsed?.details?.name === "string" && parsed.details.name !== "",
   });
 }
+
+const reasonOf = (parsed: StatusBody | undefined, otherwise: string): string =>
+  typeof parsed?.reason === "string" && parsed.reason ? parsed.reason : otherwise;
+
+/**
+ * Server-side apply answers an object that does not fit its schema (an unknown field, text for a number) with
+ * a bare 500. It is no fault of the server's: repeating it is as useless as after a 422.
+ */
+const isMalformedObject = (status: number, message: string): boolean =>
+  status === 500 && message.startsWith("failed to create typed patch object");
 
 function parseStatus(body: Buffer): StatusBody | undefined {
   try {

@@ -27,7 +27,7 @@ export interface ApplierOptions {
 
 export interface ApplySignals {
   /** No further object is begun once it aborts. */
-  readonly cancel: AbortSignal;
+  readonly cancelled: AbortSignal;
   /** Requests in flight are cut off. */
   readonly abort: AbortSignal;
 }
@@ -68,16 +68,16 @@ export function createApplier(options: ApplierOptions): Applier {
   /** A kind is usable once its CRD is established and the API server's discovery lists it. */
   const waitForCrds = async (
     crds: readonly TrackedObject[],
-    { cancel, abort }: ApplySignals,
+    { cancelled, abort }: ApplySignals,
   ): Promise<void> => {
     const deadlineMs = nowMs() + options.crdTimeoutMs;
     let waiting = crds.filter(({ fault }) => !fault);
-    while (waiting.length > 0 && !cancel.aborted && nowMs() < deadlineMs) {
+    while (waiting.length > 0 && !cancelled.aborted && nowMs() < deadlineMs) {
       const still: TrackedObject[] = [];
-      await forEachBounded(waiting, concurrency, cancel, async (tracked) => {
+      await forEachBounded(waiting, concurrency, cancelled, async (tracked) => {
         if (!(await isServed(tracked, abort))) still.push(tracked);
       });
-      if (still.length > 0) await sleep(100, cancel);
+      if (still.length > 0) await sleep(100, cancelled);
       waiting = still;
     }
     onProgress();
@@ -101,8 +101,10 @@ export function createApplier(options: ApplierOptions): Applier {
   const pass: Applier["pass"] = async (objects, signals) => {
     const due = objects.filter((tracked) => (applyDueAtMs(tracked) ?? Infinity) <= nowMs());
     for (const wave of byRank(due)) {
-      if (signals.cancel.aborted) return;
-      await forEachBounded(wave, concurrency, signals.cancel, (tracked) => applyOne(tracked, signals.abort));
+      if (signals.cancelled.aborted) return;
+      await forEachBounded(wave, concurrency, signals.cancelled, (tracked) =>
+        applyOne(tracked, signals.abort),
+      );
       if (wave[0]?.object.rank === crdRank)
         await waitForCrds(
           wave.filter(({ object }) => isCrd(object.ref)),

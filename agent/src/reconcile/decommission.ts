@@ -51,7 +51,7 @@ export async function decommissionSet(inputs: DecommissionInputs): Promise<Decom
 async function storeEmptyRevision(store: RevisionStore, state: ReconcileState): Promise<void> {
   await store.saveDocuments(emptyDigest, []);
   const desired = { ...state.desired, digest: emptyDigest, prune: true };
-  await store.saveState(adoptRevision(undefined, desired, new Date().toISOString()));
+  await store.saveState(adoptRevision([], desired, new Date().toISOString()));
 }
 
 /** Repeats until nothing is left to wait for: finalizers take time, and the API server may be away. */
@@ -65,7 +65,7 @@ async function deleteAll(
   while (!signal.aborted) {
     try {
       if (results.size === 0) await applySet.load(signal);
-      const pass = await pruner.prune(() => false, { cancel: signal, abort: signal });
+      const pass = await pruner.prune(() => false, { cancelled: signal, abort: signal });
       for (const [key, result] of pass) results.set(key, result);
       const open = [...pass.values()].filter(({ outcome }) => outcome === "deleting" || outcome === "failed");
       if (open.length === 0) break;

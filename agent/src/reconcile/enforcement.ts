@@ -1,5 +1,6 @@
 import { describeRef, type Cluster, type KubeObject, type ObjectRef } from "../kube/cluster.ts";
 import type { Logger } from "@rciots/runtime";
+import { isKubeError, isUnreachable, isUnsupported } from "../kube/kube-error.ts";
 import { createApplier, type ApplySignals } from "./applier.ts";
 import { isNamespace } from "./apply-order.ts";
 import { type ApplySet, partOfLabel } from "./apply-set.ts";
@@ -138,7 +139,7 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     );
   };
 
-  const prepare = async ({ cancel, abort }: ApplySignals): Promise<void> => {
+  const prepare = async ({ cancelled, abort }: ApplySignals): Promise<void> => {
     const revision = target;
     if (!revision || prepared) return;
     const documents = await options.loadDocuments(revision.digest);
@@ -151,9 +152,9 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
       reserved: [applySet.parent],
       signal: abort,
     });
-    if (cancel.aborted) return;
+    if (cancelled.aborted) return;
     await writeAhead(result.objects, abort);
-    if (cancel.aborted) return;
+    if (cancelled.aborted) return;
     tracked = new Map(
       result.objects.map((object) => [object.key, carryOver(object, tracked.get(object.key))]),
     );
@@ -183,8 +184,16 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     await applySet.update((inventory) => new Map([...inventory, ...entries]), abort);
   };
 
-  const isToBeCreated = async (ref: ObjectRef, signal: AbortSignal): Promise<true | undefined> =>
-    isNamespace(ref) && !(await cluster.get(ref, { signal, metadataOnly: true })) ? true : undefined;
+  /** Of a Namespace; one that this account may not look at is taken as somebody else's. */
+  const isToBeCreated = async (ref: ObjectRef, signal: AbortSignal): Promise<true | undefined> => {
+    if (!isNamespace(ref)) return undefined;
+    try {
+      return (await cluster.get(ref, { signal, metadataOnly: true })) ? undefined : true;
+    } catch (error) {
+      if (isUnsupported(error)) return undefined;
+      throw error;
+    }
+  };
 
   /** Deleting goes by uid, so every uid that is new goes into the inventory. */
   const recordUids = async (abort: AbortSignal): Promise<void> => {
@@ -213,7 +222,7 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
   };
 
   const pruneIfDue = async (signals: ApplySignals): Promise<void> => {
-    if (nowMs() < pruneDueAtMs || !target?.prune || signals.cancel.aborted) return;
+    if (nowMs() < pruneDueAtMs || !target?.prune || signals.cancelled.aborted) return;
     // Not before everything new is in place, and never on the word of a revision that is partly broken.
     if (!summary().allApplied) return;
     pruned = new Map([...pruned, ...(await pruner.prune((key) => tracked.has(key), signals))]);
@@ -227,7 +236,7 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     options.onProgress();
   };
 
-  const refreshHealth = async ({ cancel, abort }: ApplySignals): Promise<void> => {
+  const refreshHealth = async ({ cancelled, abort }: ApplySignals): Promise<void> => {
     const modes = drift.modes();
     if (nowMs() >= healthDueAtMs) {
       for (const object of tracked.values()) {
@@ -236,7 +245,7 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
       }
     }
     const stale = [...tracked.values()].filter((object) => object.stale && !object.dirty);
-    await forEachBounded(stale, concurrency, cancel, (object) => readHealth(object, abort));
+    await forEachBounded(stale, concurrency, cancelled, (object) => readHealth(object, abort));
     const unwatched = [...tracked.values()].some(
       (object) => object.health.health !== "Current" && modes[kindIdOf(object)] !== "watching",
     );
@@ -245,10 +254,15 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
 
   const readHealth = async (object: TrackedObject, signal: AbortSignal): Promise<void> => {
     object.stale = false;
-    const read = await cluster.get(object.object.ref, { signal, metadataOnly: !object.object.hasStatus });
-    object.health = healthOf(read);
-    if (!read) object.dirty = true;
-    else acceptMark(object, markOf(read));
+    try {
+      const read = await cluster.get(object.object.ref, { signal, metadataOnly: !object.object.hasStatus });
+      object.health = healthOf(read);
+      if (!read) object.dirty = true;
+      else acceptMark(object, markOf(read));
+    } catch (error) {
+      if (!isKubeError(error) || isUnreachable(error)) throw error;
+      object.health = { health: "Unknown", message: error.message };
+    }
     options.onProgress();
   };
 
@@ -265,13 +279,13 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
       inventoryLoaded = true;
     }
     await prepare(signals);
-    if (signals.cancel.aborted || !prepared) return;
+    if (signals.cancelled.aborted || !prepared) return;
     await resolveLate(signals.abort);
     await prepare(signals);
-    if (signals.cancel.aborted || !prepared) return;
+    if (signals.cancelled.aborted || !prepared) return;
     await applier.pass([...tracked.values()], signals);
     await recordUids(signals.abort);
-    if (signals.cancel.aborted) return;
+    if (signals.cancelled.aborted) return;
     await refreshHealth(signals);
     await pruneIfDue(signals);
   };

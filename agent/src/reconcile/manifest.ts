@@ -159,7 +159,7 @@ function prepareObject(
   const { namespace, ...metadata } = document.metadata;
   const home = scope === "cluster" ? undefined : namespace || (scope ? options.defaultNamespace : undefined);
   const complete: KubeObject = {
-    ...document,
+    ...withPlainData(document),
     metadata: {
       ...withoutServerMetadata(metadata),
       name: document.metadata.name,
@@ -177,6 +177,30 @@ function prepareObject(
     unresolved: scope === undefined,
   };
 }
+
+/**
+ * `stringData` of a Secret is only another way of writing `data`, but the API server would record us as the
+ * owner of `stringData`, so that a change of `data` by somebody else would go unseen.
+ */
+function withPlainData(document: KubeObject): KubeObject {
+  const { stringData, ...rest } = document;
+  if (document.apiVersion !== "v1" || document.kind !== "Secret" || !isTextMap(stringData)) return document;
+  const encoded = Object.entries(stringData).map(([key, text]) => [
+    key,
+    Buffer.from(text).toString("base64"),
+  ]);
+  return {
+    ...(rest),
+    data: { ...fieldsOf(document["data"]), ...Object.fromEntries(encoded) },
+  };
+}
+
+const fieldsOf = (value: unknown): object => (typeof value === "object" && value !== null ? value : {});
+
+const isTextMap = (value: unknown): value is Record<string, string> =>
+  typeof value === "object" &&
+  value !== null &&
+  Object.values(value).every((text) => typeof text === "string");
 
 /** Manifests copied from a live cluster carry what only the server may set; applying it would be refused. */
 function withoutServerMetadata(metadata: Record<string, unknown>): Record<string, unknown> {

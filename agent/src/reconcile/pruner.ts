@@ -104,7 +104,7 @@ export function createPruner(options: PrunerOptions): Pruner {
     const results = new Map<string, PruneResult>();
     const extra = [...applySet.inventory].filter(([key]) => !keep(key));
     for (const wave of inDeletionOrder(extra)) {
-      await forEachBounded(wave, concurrency, signals.cancel, async ([key, entry]) => {
+      await forEachBounded(wave, concurrency, signals.cancelled, async ([key, entry]) => {
         results.set(key, await pruneOne(key, entry, signals.abort));
       });
     }

@@ -157,10 +157,8 @@ describe("when a reconciler works on a real control plane", function () {
     await eventually(() => read(path));
     await patch("deployment", "web", { spec: { replicas: 4 } });
     await eventually(async () => {
-      const { spec } = (await read(`/apis/apps/v1/namespaces/${apps}/deployments/web`)) as {
-        spec: { replicas: number };
-      };
-      assert.equal(spec.replicas, 1);
+      const web = await read(`/apis/apps/v1/namespaces/${apps}/deployments/web`);
+      assert.equal((web["spec"] as { replicas: number }).replicas, 1);
     });
   });
 

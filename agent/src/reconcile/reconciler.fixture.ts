@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createLogger, silentLogger } from "@rciots/runtime";
+import { silentLogger } from "@rciots/runtime";
 import type { TestCluster } from "../../../test/cluster/cluster.ts";
 import { eventually, runPods } from "../../../test/cluster/fixture.ts";
 import type { Cluster, KubeObject } from "../kube/cluster.ts";
@@ -155,7 +155,7 @@ function createBench({ agentNamespace, apps, dir, kube, cluster, onCreate }: Ben
         deviceId: "dev_test",
         agentVersion: "0.1.0",
         namespace: agentNamespace,
-        logger: process.env["DEBUG_LOG"] ? createLogger({ level: "debug" }) : silentLogger,
+        logger: silentLogger,
         onReport: (report) => reports.push(report),
         ...overrides,
       });

@@ -1,16 +1,18 @@
 import { AppError, createBackoff, errorMessage, isAppError, type Logger, sleep } from "@rciots/runtime";
-import { limits } from "@rciots/protocol";
-import type { Cluster, KubeObject } from "../kube/cluster.ts";
+import type { Cluster } from "../kube/cluster.ts";
+import { isKubeError, isUnreachable } from "../kube/kube-error.ts";
 import { createApplySet } from "./apply-set.ts";
 import { type Decommission, decommissionSet, type DecommissionResult } from "./decommission.ts";
-import { createEnforcement, DocumentsMissingError } from "./enforcement.ts";
 import type { WatchMode } from "./drift-watch.ts";
+import { createEnforcement, DocumentsMissingError } from "./enforcement.ts";
 import { createReporter } from "./reporter.ts";
-import { adoptRevision, enforcedRevision, giveUp, isSameRevision, markGood } from "./revision-state.ts";
-import { createRevisionStore, isDigest, type ReconcileState } from "./revision-store.ts";
+import { enforcedRevision, giveUp, isSameRevision, markGood } from "./revision-state.ts";
+import { createRevisionStore, type ReconcileState } from "./revision-store.ts";
 import { type DesiredRevision, emptyDigest, type RevisionRecord, type RevisionReport } from "./revision.ts";
+import { createStateKeeper } from "./state-keeper.ts";
 import type { StateStore } from "./state-store.ts";
-import { objectStatuses, reportedState } from "./verdict.ts";
+import { createStepSignals } from "./step-signals.ts";
+import { objectStatuses, reportedState, type Summary } from "./verdict.ts";
 
 export interface ReconcilerOptions {
   readonly cluster: Cluster;
@@ -75,11 +77,11 @@ const nothingAssigned: DesiredRevision = {
   deadlineMs: 3_600_000,
 };
 
-/** A request in flight when a newer revision arrives gets this long to finish. */
-const cancelGraceMs = 5_000;
-const persistIntervalMs = 5_000;
+/** A step is taken at least this often while a revision is on trial. */
+const trialIntervalMs = 5_000;
 /** A healthy device whose API server is away for longer than this is called degraded. */
 const unreachableAfterMs = 30_000;
+const longestPauseMs = 3_600_000;
 
 /**
  * Level-triggered: each step compares what should be with what is and does what is due, so that it does not
@@ -93,32 +95,36 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   const { cluster, logger, namespace, driftIntervalMs = 30_000, reportIntervalMs = 250 } = options;
   const nowMs = options.nowMs ?? (() => performance.now());
   const store = createRevisionStore(options.state, logger);
-  const applySet = createApplySet({
-    ...options,
-    store,
-    name: options.applySetName ?? "rciots-agent",
-  });
+  const applySet = createApplySet({ ...options, store, name: options.applySetName ?? "rciots-agent" });
   const stopping = new AbortController();
-  let state: ReconcileState | undefined;
-  /** Survives the loss of the newest revision's objects. */
-  let goodBefore: readonly RevisionRecord[] = [];
-  let fresh: { readonly digest: string; readonly documents: readonly KubeObject[] } | undefined;
-  let cycle = new AbortController();
   let wake = new AbortController();
+  let signals = createStepSignals();
+  signals.end();
   let running: Promise<void> | undefined;
   let started: Promise<void> | undefined;
-  let writing: Promise<unknown> = Promise.resolve();
   let enforced: RevisionRecord | undefined;
-  let reachable = true;
   let unreachableSinceMs: number | undefined;
-  let spentMarkMs: number | undefined;
-  let savedSpentMs = 0;
+  /** Why the last step could not be finished. */
+  let stepFault: string | undefined;
+  /** Up to here time is counted; undefined: the time since is not to be counted. */
+  let countedToMs: number | undefined;
 
+  const onStateChange = (): void => {
+    const target = keeper.state && enforcedRevision(keeper.state);
+    if (!target || !enforced || !isSameRevision(target, enforced)) {
+      [enforced, countedToMs] = [target, undefined];
+      enforcement.retarget(target);
+      signals.cancel();
+      wake.abort();
+    }
+    reporter.mark();
+  };
+
+  const keeper = createStateKeeper({ store, logger, onChange: onStateChange });
   const enforcement = createEnforcement({
     cluster,
     applySet,
-    loadDocuments: async (digest) =>
-      fresh?.digest === digest ? fresh.documents : store.loadDocuments(digest),
+    loadDocuments: (digest) => keeper.documentsOf(digest),
     ownNamespace: namespace,
     defaultNamespace: options.defaultNamespace ?? "default",
     concurrency: options.concurrency ?? 8,
@@ -130,22 +136,25 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     onWork: () => wake.abort(),
   });
 
+  const summary = (): Summary => {
+    const found = enforcement.summary();
+    return { ...found, trouble: stepFault ?? found.trouble };
+  };
+
+  const report = (state: ReconcileState, told: ReturnType<typeof reportedState>): RevisionReport =>
+    composeReport(state, told, { counts: summary().counts, objects: objectStatuses(enforcement) });
+
   const snapshot = (): RevisionReport | undefined => {
+    const { state } = keeper;
     if (!state) return undefined;
-    const summary = enforcement.summary();
-    const unreachable =
-      unreachableSinceMs !== undefined && nowMs() - unreachableSinceMs >= unreachableAfterMs;
+    const away = unreachableSinceMs !== undefined && nowMs() - unreachableSinceMs >= unreachableAfterMs;
+    if (away && state.phase === "good")
+      return report(state, { state: "degraded", message: stepFault ?? "unreachable" });
+    const settled = state.phase === "good" || state.phase === "failed";
     // After a restart a settled device says nothing until it has looked at everything.
-    if (!summary.tried && (state.phase === "good" || state.phase === "failed") && !unreachable)
-      return undefined;
-    const told =
-      unreachable && state.phase === "good"
-        ? { state: "degraded" as const, message: "the API server can't be reached" }
-        : reportedState({ state, summary });
-    return reportOf(state, told, {
-      counts: summary.counts,
-      objects: objectStatuses(enforcement),
-    });
+    return settled && !summary().tried
+      ? undefined
+      : report(state, reportedState({ state, summary: summary() }));
   };
 
   const reporter = createReporter({
@@ -156,238 +165,143 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     logger,
   });
 
-  /** State changes are stored one after the other, each before anything is done about it. */
-  const exclusively = <T>(work: () => Promise<T>): Promise<T> => {
-    const result = writing.then(work);
-    writing = result.catch(() => undefined);
-    return result;
-  };
-
-  const commit = async (next: ReconcileState): Promise<void> => {
-    await store.saveState(next);
-    [state, savedSpentMs] = [next, next.spentMs];
-    retarget();
-    reporter.mark();
-  };
-
-  const retarget = (): void => {
-    const target = state && enforcedRevision(state);
-    if (target && enforced && isSameRevision(target, enforced)) return;
-    enforced = target;
-    enforcement.retarget(target);
-    cycle.abort();
-    wake.abort();
-  };
-
-  const forgetOldDocuments = async (): Promise<void> => {
-    if (!state) return;
-    await store.keepOnly([state.desired, ...state.good].map(({ digest }) => digest));
-  };
-
-  const start = (): Promise<void> =>
-    (started ??= exclusively(async () => {
-      state = await store.loadState();
-      savedSpentMs = state?.spentMs ?? 0;
-      retarget();
-      running = run();
-      reporter.mark();
-    }));
-
-  const setDesired: Reconciler["setDesired"] = async (given) => {
-    const desired = given ?? nothingAssigned;
-    const record = recordOf(desired);
-    await start();
-    await exclusively(async () => {
-      if (state && isSameRevision(state.desired, record)) return;
-      await store.saveDocuments(record.digest, desired.documents);
-      fresh = { digest: record.digest, documents: desired.documents };
-      spentMarkMs = undefined;
-      const before = state ?? (goodBefore.length > 0 ? { good: goodBefore } : undefined);
-      await commit(adoptRevision(before as ReconcileState | undefined, record, new Date().toISOString()));
-      await forgetOldDocuments();
-    });
-  };
-
-  const rollback: Reconciler["rollback"] = async ({ reason }) => {
-    await start();
-    return exclusively(async () => {
-      const next = state && giveUp(state, reason, new Date().toISOString());
-      if (next?.phase !== "rolled_back" || state?.phase === "rolled_back") {
-        const message = "There is no earlier good revision to go back to.";
-        throw new AppError({ code: "no_good_revision", status: 409, message });
-      }
-      await commit(next);
-      return enforcedRevision(next);
-    });
-  };
-
   /** Time counts only while the API server answers: a device that was off has not failed. */
-  const countTime = (): void => {
+  const countTime = async (): Promise<void> => {
     const now = nowMs();
-    if (state?.phase === "pending" && reachable && spentMarkMs !== undefined) {
-      state = { ...state, spentMs: state.spentMs + (now - spentMarkMs) };
-    }
-    spentMarkMs = now;
+    const elapsedMs = countedToMs === undefined ? 0 : now - countedToMs;
+    countedToMs = now;
+    await keeper.addSpent(elapsedMs);
   };
 
   /** What the last step showed about the newest revision. */
-  const judge = async (): Promise<void> => {
-    const judged = state;
-    if (!judged) return;
-    const now = new Date().toISOString();
-    const summary = enforcement.summary();
-    if (judged.phase === "pending" || judged.phase === "failed") {
-      if (summary.healthy) return commit(markGood(judged, now)).then(forgetOldDocuments);
-    }
-    if (judged.phase !== "pending") return;
-    if (summary.hopeless) return fail(judged, summary.trouble ?? "it was refused", now);
-    if (judged.spentMs >= judged.desired.deadlineMs) {
-      const seconds = Math.round(judged.desired.deadlineMs / 1_000);
-      return fail(
-        judged,
-        `not healthy after ${seconds} s: ${summary.trouble ?? "it is still being applied"}`,
-        now,
-      );
-    }
-    if (judged.spentMs - savedSpentMs >= persistIntervalMs) {
-      await store.saveState(judged);
-      savedSpentMs = judged.spentMs;
-    }
-  };
+  const judge = (cancelled: AbortSignal): Promise<void> =>
+    keeper.change((state) => {
+      if (cancelled.aborted || (state.phase !== "pending" && state.phase !== "failed")) return undefined;
+      const now = new Date().toISOString();
+      if (enforcement.summary().healthy && stepFault === undefined) return markGood(state, now);
+      const reason = state.phase === "pending" ? failureOf(state, summary()) : undefined;
+      return reason === undefined ? undefined : fail(state, reason, now);
+    });
 
-  const fail = async (judged: ReconcileState, trouble: string, now: string): Promise<void> => {
-    const reason = `revision ${judged.desired.revision} failed: ${trouble}`;
-    logger.warn({ revision: judged.desired.revision, reason }, "revision failed");
-    const next = giveUp(judged, reason, now);
+  const fail = (state: ReconcileState, reason: string, now: string): ReconcileState => {
+    logger.warn({ revision: state.desired.revision, reason }, "revision failed");
+    const next = giveUp(state, reason, now);
+    // The roll-back follows at once; that it failed, and on which object, is told by itself.
     if (next.phase === "rolled_back") {
-      const { counts } = enforcement.summary();
-      const told = { state: "failed" as const, message: reason };
       reporter.tell(
-        reportOf({ ...judged, finishedAt: now }, told, { counts, objects: objectStatuses(enforcement) }),
+        report({ ...state, finishedAt: now }, { state: "failed", message: reason.slice(0, 2_048) }),
       );
     }
-    await commit(next);
-  };
-
-  /** The objects of the revision that should run are gone: wait for the platform to send them again. */
-  const giveUpMissing = async (error: DocumentsMissingError): Promise<void> => {
-    const lost = state;
-    if (!lost) return;
-    logger.error({ error: error.message }, "waiting for the platform to send the revision again");
-    goodBefore = lost.good.filter(({ digest }) => digest !== error.digest);
-    if (lost.phase === "rolled_back" && lost.desired.digest !== error.digest) {
-      const next = giveUp(
-        { ...lost, good: goodBefore },
-        lost.reason ?? error.message,
-        new Date().toISOString(),
-      );
-      return commit(next);
-    }
-    state = undefined;
-    retarget();
+    return next;
   };
 
   const step = async (): Promise<void> => {
-    const graced = new AbortController();
-    cycle = new AbortController();
-    const signals = { cancel: cycle.signal, abort: graced.signal };
-    const ended = new AbortController();
-    const grace = graceAfter(cycle.signal, ended.signal, () => graced.abort());
-    if (stopping.signal.aborted) cycle.abort();
-    try {
-      countTime();
-      await enforcement.step(signals);
-      [reachable, unreachableSinceMs] = [true, undefined];
-    } finally {
-      ended.abort();
-      await grace;
-      countTime();
+    await countTime();
+    await enforcement.step(signals);
+    [unreachableSinceMs, stepFault] = [undefined, undefined];
+    await countTime();
+    await judge(signals.cancelled);
+  };
+
+  const onStepError = async (error: unknown): Promise<void> => {
+    logger.warn({ error: errorMessage(error) }, "reconcile step failed; trying again");
+    stepFault = errorMessage(error);
+    if (error instanceof DocumentsMissingError) return keeper.dropMissing(error.digest);
+    // No connection or no credentials: that says nothing about the revision. An answer does.
+    const answered = isKubeError(error) ? !isUnreachable(error) : !isAppError(error);
+    if (answered) {
+      unreachableSinceMs = undefined;
+      await countTime();
+      return judge(signals.cancelled);
     }
-    if (signals.cancel.aborted) return;
-    await exclusively(async () => {
-      if (!signals.cancel.aborted) await judge();
-    });
+    unreachableSinceMs ??= nowMs();
+    countedToMs = undefined;
   };
 
   const run = async (): Promise<void> => {
     const backoff = createBackoff({ minMs: 250, maxMs: 8_000 });
     while (!stopping.signal.aborted) {
-      wake = new AbortController();
+      [wake, signals] = [new AbortController(), createStepSignals()];
+      const { cancelled } = signals;
       let pauseMs: number;
       try {
         await step();
-        if (cycle.signal.aborted && !stopping.signal.aborted) continue;
         backoff.reset();
-        fresh = undefined;
+        keeper.releaseDocuments();
         pauseMs = pauseUntilDue();
       } catch (error) {
-        pauseMs = await onStepError(error, 100 + backoff.next());
+        pauseMs = 100 + backoff.next();
+        if (!cancelled.aborted)
+          await onStepError(error).catch((fault: unknown) => logStoreFault(logger, fault));
+      } finally {
+        signals.end();
       }
+      if (cancelled.aborted) continue;
       reporter.mark();
-      await sleep(pauseMs, AbortSignal.any([wake.signal, stopping.signal]));
+      await sleep(pauseMs, wake.signal);
     }
-  };
-
-  const onStepError = async (error: unknown, pauseMs: number): Promise<number> => {
-    if (stopping.signal.aborted || cycle.signal.aborted) return 0;
-    if (error instanceof DocumentsMissingError) {
-      await exclusively(() => giveUpMissing(error)).catch((fault: unknown) =>
-        logger.error({ error: errorMessage(fault) }, "state not stored"),
-      );
-      return 0;
-    }
-    if (isAppError(error)) {
-      reachable = false;
-      unreachableSinceMs ??= nowMs();
-    }
-    logger.warn({ error: errorMessage(error) }, "reconcile step failed; trying again");
-    return pauseMs;
   };
 
   const pauseUntilDue = (): number => {
-    const now = nowMs();
-    const due = [enforcement.nextDueAtMs() - now];
-    if (state?.phase === "pending") due.push(state.desired.deadlineMs - state.spentMs, persistIntervalMs);
-    // setTimeout overflows beyond 2^31 ms; an hour is as good as for ever.
-    return Math.max(0, Math.min(...due, 3_600_000));
+    const { state } = keeper;
+    const due = [enforcement.nextDueAtMs() - nowMs(), longestPauseMs];
+    if (state?.phase === "pending") due.push(state.desired.deadlineMs - state.spentMs, trialIntervalMs);
+    return Math.max(0, Math.min(...due));
+  };
+
+  const start = (): Promise<void> =>
+    (started ??= keeper.load().then(() => {
+      if (!stopping.signal.aborted) running = run();
+    }));
+
+  const rollback: Reconciler["rollback"] = async ({ reason }) => {
+    await start();
+    let target: RevisionRecord | undefined;
+    await keeper.change((state) => {
+      const next = giveUp(state, reason, new Date().toISOString());
+      if (next.phase !== "rolled_back" || state.phase === "rolled_back") return undefined;
+      target = enforcedRevision(next);
+      return next;
+    });
+    if (target) return target;
+    const message = "There is no earlier good revision to go back to.";
+    throw new AppError({ code: "no_good_revision", status: 409, message });
   };
 
   const stop = async (): Promise<void> => {
     stopping.abort();
-    cycle.abort();
+    signals.cancel();
+    wake.abort();
     await started?.catch(() => undefined);
     await running;
     await enforcement.stop();
-    await writing;
+    await keeper.settled();
     await reporter.stop();
   };
 
   const decommission: Reconciler["decommission"] = async (request) => {
     await start();
     await stop();
-    const result = await decommissionSet({
-      ...request,
-      cluster,
-      applySet,
-      store,
-      ownNamespace: namespace,
-      logger,
-      state,
-    });
-    state = undefined;
+    const { state } = keeper;
+    const inputs = { ...request, cluster, applySet, store, ownNamespace: namespace, logger, state };
+    const result = await decommissionSet(inputs);
+    keeper.forget();
     return result;
   };
 
   return {
     start,
-    setDesired,
+    setDesired: async (desired) => {
+      await start();
+      await keeper.adopt(desired ?? nothingAssigned);
+    },
     rollback,
     decommission,
     status: () => ({
-      desired: state?.desired,
-      running: state && enforcedRevision(state),
+      desired: keeper.state?.desired,
+      running: keeper.state && enforcedRevision(keeper.state),
       report: snapshot(),
-      reachable,
+      reachable: unreachableSinceMs === undefined,
       watches: enforcement.watchModes(),
       storeFaults: store.faults,
     }),
@@ -395,31 +309,18 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   };
 }
 
-function recordOf({
-  revision,
-  digest,
-  documents,
-  deadlineMs,
-  prune = true,
-}: DesiredRevision): RevisionRecord {
-  const sound =
-    Number.isSafeInteger(revision) &&
-    revision >= 0 &&
-    isDigest(digest) &&
-    Number.isFinite(deadlineMs) &&
-    deadlineMs > 0;
-  if (!sound)
-    throw new AppError({ code: "revision_invalid", status: 400, message: "The revision is malformed." });
-  if (documents.length > limits.bundleObjects) {
-    const message = `The revision has ${documents.length} objects; at most ${limits.bundleObjects} are allowed.`;
-    throw new AppError({ code: "revision_too_large", status: 413, message });
-  }
-  return { revision, digest, deadlineMs, prune };
+/** Why the revision on trial is to be given up now; undefined: not yet. */
+function failureOf({ desired, spentMs }: ReconcileState, { hopeless, trouble }: Summary): string | undefined {
+  if (hopeless) return `revision ${desired.revision} failed: ${trouble ?? "it was refused"}`;
+  if (spentMs < desired.deadlineMs) return undefined;
+  const seconds = Math.round(desired.deadlineMs / 1_000);
+  const waiting = trouble ?? "it is still being applied";
+  return `revision ${desired.revision} failed: not healthy after ${seconds} s: ${waiting}`;
 }
 
-function reportOf(
+function composeReport(
   state: ReconcileState,
-  told: { readonly state: RevisionReport["state"]; readonly message?: string },
+  told: ReturnType<typeof reportedState>,
   details: Pick<RevisionReport, "counts" | "objects">,
 ): RevisionReport {
   const { desired, startedAt, finishedAt } = state;
@@ -435,12 +336,6 @@ function reportOf(
   };
 }
 
-/** Calls `onOverdue` when `cancel` was given and `ended` does not follow soon. */
-async function graceAfter(cancel: AbortSignal, ended: AbortSignal, onOverdue: () => void): Promise<void> {
-  await new Promise<void>((resolve) => {
-    if (cancel.aborted || ended.aborted) return resolve();
-    for (const signal of [cancel, ended]) signal.addEventListener("abort", () => resolve(), { once: true });
-  });
-  await sleep(cancelGraceMs, ended);
-  if (!ended.aborted) onOverdue();
+function logStoreFault(logger: Logger, fault: unknown): void {
+  logger.error({ error: errorMessage(fault) }, "the state can't be stored");
 }

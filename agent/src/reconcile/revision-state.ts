@@ -7,11 +7,11 @@ const keptGood = 2;
 
 /** A newer revision was asked for; whatever became of the one before, this one gets its own chance. */
 export function adoptRevision(
-  previous: ReconcileState | undefined,
+  good: readonly RevisionRecord[],
   desired: RevisionRecord,
   now: string,
 ): ReconcileState {
-  return { version: 1, desired, phase: "pending", spentMs: 0, startedAt: now, good: previous?.good ?? [] };
+  return { version: 1, desired, phase: "pending", spentMs: 0, startedAt: now, good };
 }
 
 export function isSameRevision(a: RevisionRecord, b: RevisionRecord): boolean {

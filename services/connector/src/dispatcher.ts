@@ -133,7 +133,12 @@ export function createDispatcher(options: {
       return refuse(session, answer, "hello_repeated", "session:hello comes once in a session.");
     }
     if (session.calls >= settings.maxCallsInFlight) {
-      return refuse(session, answer, "busy", "Too many calls wait for their answers.");
+      // No fault: an agent on a slow link may have more to say than we can take at once.
+      count("busy");
+      return answer({
+        ok: false,
+        error: { code: "busy", message: "Too many calls wait for their answers." },
+      });
     }
     const parsed = deviceCalls[event].request.safeParse(payload);
     if (!parsed.success) {

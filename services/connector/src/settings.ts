@@ -74,7 +74,7 @@ export const defaultSettings: ConnectorSettings = {
   maxCallsInFlight: 16,
   maxReadsInFlight: 2,
   maxReads: 64,
-  maxQueuedFrames: 64,
+  maxQueuedFrames: 1_024,
   messageBurst: 400,
   messagesPerSecond: 50,
   faultBurst: 50,

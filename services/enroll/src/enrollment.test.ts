@@ -226,7 +226,11 @@ describe("POST /v1/enroll", () => {
       const { secret } = await fixture.newToken({ approval: "manual" });
       const request = { name: "half", csr: newKey().csr };
       const { deviceId, deviceToken } = (await client.enroll(secret, request)).body;
-      const wrong = await client.enroll(secret, { ...request, deviceId, deviceToken: "rcd_wrong-wrong-wrong" });
+      const wrong = await client.enroll(secret, {
+        ...request,
+        deviceId,
+        deviceToken: "rcd_wrong-wrong-wrong",
+      });
       assert.deepEqual([wrong.status, wrong.body.code], [401, "device_token_invalid"]);
       const unknown = `${String(deviceId).slice(0, -4)}ZZZZ`;
       const missing = await client.enroll(secret, { ...request, deviceId: unknown, deviceToken });

@@ -40,6 +40,8 @@ export interface RateLimits {
   check(name: RateLimitName, key: string): Promise<void>;
   /** Counts one; false beyond the limit. */
   tryCount(name: RateLimitName, key: string): Promise<boolean>;
+  /** How many counters there are. */
+  size(name: RateLimitName): number;
 }
 
 /**
@@ -88,6 +90,7 @@ export function createRateLimits(options: Partial<RateLimitOptions> = {}): RateL
     async tryCount(name, key) {
       return (await consume(name, key)) === undefined;
     },
+    size: (name) => limiterOf(name).dump().storage.length,
   };
 }
 

@@ -67,7 +67,11 @@ describe("enrolment refuses", () => {
   });
 
   it("a call without a token, and one with something else than a token", async () => {
-    for (const headers of [{}, { authorization: "Basic dTpw" }, { authorization: `Bearer ${"x".repeat(5_000)}` }]) {
+    for (const headers of [
+      {},
+      { authorization: "Basic dTpw" },
+      { authorization: `Bearer ${"x".repeat(5_000)}` },
+    ]) {
       const answer = await client.call("/v1/enroll", { method: "POST", body: newCall(), headers });
       assert.equal(answer.status, 401);
     }
@@ -115,7 +119,18 @@ describe("enrolment refuses", () => {
   });
 
   it("names that are too long, hold control characters or are no DNS label", async () => {
-    for (const name of ["x".repeat(300), "a\u0000b", "a\nb", "\u202eabc", "Upper", "-a", "a.b", "", 7, null]) {
+    for (const name of [
+      "x".repeat(300),
+      "a\u0000b",
+      "a\nb",
+      "\u202eabc",
+      "Upper",
+      "-a",
+      "a.b",
+      "",
+      7,
+      null,
+    ]) {
       const answer = await enroll(secret, { name, csr: newKey().csr });
       assert.deepEqual([answer.status, answer.body.code], [400, "invalid_input"], JSON.stringify(name));
       assert.equal(answer.body.errors[0].field, "name");

@@ -16,6 +16,8 @@ import type { FrontendOptions } from "./frontend.ts";
 import { gitCredentialRoutes } from "./git-credentials/git-credentials.routes.ts";
 import { createGitCredentialsService } from "./git-credentials/git-credentials.service.ts";
 import type { Route } from "./http/route.ts";
+import { memberRoutes } from "./members/members.routes.ts";
+import { createMembersService } from "./members/members.service.ts";
 import { organizationRoutes } from "./organization/organization.routes.ts";
 import { createOrganizationService } from "./organization/organization.service.ts";
 import { provisioningTokenRoutes } from "./provisioning-tokens/provisioning-tokens.routes.ts";
@@ -49,7 +51,8 @@ export function createServices(options: FrontendOptions): Services {
   const guard = createLoginGuard(options.loginLimits);
   const sessions = createSessionsService({ store, passwords, guard, audit, sessionMs });
   const apiTokens = createApiTokensService({ store, audit });
-  const organizations = createOrganizationService({ store, vault, audit, bus });
+  const members = createMembersService({ store, passwords, audit });
+  const organizations = createOrganizationService({ store, vault, audit, bus, members });
   const provisioningTokens = createProvisioningTokensService({ store, audit });
 
   const overlayLoop = createOverlayRendererLoop({ store, desiredState, bus, logger, intervalMs: overlayIntervalMs });
@@ -68,6 +71,7 @@ export function createServices(options: FrontendOptions): Services {
       ...sessionRoutes({ sessions, isHttps }),
       ...apiTokenRoutes({ apiTokens }),
       ...organizationRoutes({ organizations }),
+      ...memberRoutes({ members }),
       ...provisioningTokenRoutes({ provisioningTokens, publicUrls, caFingerprint }),
       ...deviceRoutes({ devices, store }),
       ...deviceContentRoutes({ content }),

@@ -6,8 +6,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import { createDesiredState, createOrganizationVault } from "@rciots/desired-state";
 import { createFrontend, ensureFirstRun, type Frontend, type FrontendOptions, type Route } from "@rciots/frontend";
 import { createGitSource, createKustomize, findKustomize } from "@rciots/manifests";
-import { createMemoryBus, createVault, newId, parseMasterKeys, silentLogger, type Bus, type Vault } from "@rciots/runtime";
+import { createMemoryBus, createVault, newId, parseMasterKeys, createLogger, type Bus, type Vault } from "@rciots/runtime";
 import { createStore, type Device, type Role, type Store } from "@rciots/store";
+
+/** Faults of the platform itself show in the test's output. */
+const logger = createLogger({ level: "error", write: (line) => process.stderr.write(line) });
 
 export const adminPassword = "correct horse battery staple";
 
@@ -149,7 +152,7 @@ export async function startApi(overrides: Partial<FrontendOptions> = {}): Promis
   const pathEnv = process.env["PATH"] ?? "";
   const binary = await findKustomize({ pathEnv });
   const kustomize = binary === null ? null : createKustomize({ binary });
-  const desiredState = createDesiredState({ store, secretVault, kustomize, logger: silentLogger });
+  const desiredState = createDesiredState({ store, secretVault, kustomize, logger });
   const git = createGitSource({
     cacheDir: join(folder, "git"),
     pathEnv,
@@ -162,7 +165,7 @@ export async function startApi(overrides: Partial<FrontendOptions> = {}): Promis
     const frontend = createFrontend({
       store,
       bus,
-      logger: silentLogger,
+      logger,
       vault,
       secretVault,
       desiredState,
@@ -189,13 +192,16 @@ export async function startApi(overrides: Partial<FrontendOptions> = {}): Promis
     return answer;
   }
 
+  const administrator = await store.accounts.findUserByLogin("admin");
+
   async function insertUser(role: Role | null, inOrganization: string): Promise<string> {
     const id = newId("usr");
     await store.accounts.insertUser({
       _id: id,
       email: `${id.toLowerCase()}@example.com`,
       username: id.toLowerCase(),
-      passwordHash: "unusable",
+      // The administrator's: the password is the same.
+      passwordHash: administrator?.passwordHash ?? "",
       isPlatformAdmin: false,
       status: "active",
       memberships: role === null ? [] : [{ organizationId: inOrganization, role }],

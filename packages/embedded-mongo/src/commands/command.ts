@@ -34,13 +34,15 @@ export interface CommandContext extends Services {
   readonly deadline: number;
   /** Kept between runs of a command that had to wait: what it has done so far. */
   readonly progress: Map<string, unknown>;
-  /** Runs a step that is undone as a whole when it throws. */
-  atomically<Result>(step: () => Result): Result;
+  /** Sessions that sent a command lately; `usedAt` in milliseconds since 1970. */
+  activeSessions(): { id: string; usedAt: number }[];
 }
+
+export type CommandKind = "read" | "write";
 
 export interface CommandDefinition {
   /** Reads run before the writes of a round; writes share its commit. */
-  readonly kind: "read" | "write";
+  readonly kind: CommandKind | ((command: Document) => CommandKind);
   /** The fields it knows besides the generic ones; undefined where any are accepted. */
   readonly fields: ReadonlySet<string> | undefined;
   readonly inTransaction: boolean;

@@ -1,5 +1,5 @@
 import { isDocument, isNumeric, numberOf, type Document, type Value } from "../bson/values.ts";
-import { checkFields, defineCommand, type CommandContext, type CommandDefinition, type Services } from "../commands/command.ts";
+import { checkFields, defineCommand, type CommandContext, type CommandDefinition, type CommandKind, type Services } from "../commands/command.ts";
 import { findCommand } from "../commands/registry.ts";
 import { CommandError } from "../errors.ts";
 import type { Connection } from "../storage/database.ts";
@@ -15,6 +15,7 @@ export interface Pending {
   readonly request: EngineRequest;
   readonly name: string;
   readonly definition: CommandDefinition;
+  readonly kind: CommandKind;
   readonly session: SessionInfo | undefined;
   readonly failure: Failure | undefined;
   readonly deadline: number;
@@ -39,18 +40,6 @@ export function createCommandRunner(options: {
   const { services, connection, direct, sessions, transactions, failPoints } = options;
   const committedView: View = { connection, snapshot: Infinity, overlay: () => undefined };
 
-  const atomically = <Result>(step: () => Result): Result => {
-    connection.exec("SAVEPOINT step");
-    try {
-      const result = step();
-      connection.exec("RELEASE step");
-      return result;
-    } catch (error) {
-      connection.exec("ROLLBACK TO step; RELEASE step");
-      throw error;
-    }
-  };
-
   const contextOf = (pending: Pending, transaction: Transaction | undefined): CommandContext => ({
     ...services,
     name: pending.name,
@@ -62,7 +51,7 @@ export function createCommandRunner(options: {
     transaction,
     deadline: pending.deadline,
     progress: pending.progress,
-    atomically,
+    activeSessions: sessions.active,
   });
 
   const endTransaction = (transaction: Transaction): void => {
@@ -144,7 +133,10 @@ export function createCommandRunner(options: {
       const deadline = deadlineOf(command);
       checkReadConcern(command);
       const failure = name === "configureFailPoint" ? undefined : failPoints.failureOf(name);
-      return { request, name, definition, session: sessionOf(command), failure, deadline, progress: new Map() };
+      const session = sessionOf(command);
+      if (session) sessions.seen(session.id);
+      const kind = typeof definition.kind === "function" ? definition.kind(command) : definition.kind;
+      return { request, name, definition, kind, session, failure, deadline, progress: new Map() };
     },
     run: (pending) => {
       const { session, definition, failure } = pending;

@@ -59,7 +59,7 @@ export function createScheduler(options: {
     queue = [];
     for (const pending of pendings) {
       const { connectionId } = pending.request;
-      if (pending.definition.kind === "read" && !writers.has(connectionId)) runRead(pending);
+      if (pending.kind === "read" && !writers.has(connectionId)) runRead(pending);
       else {
         writers.add(connectionId);
         later.push(pending);

@@ -30,6 +30,10 @@ export interface Sessions {
   record(session: SessionInfo, command: string, reply: Document): void;
   /** Forgets what a rolled back commit had recorded. */
   forgetUncommitted(): void;
+  /** Notes that a session sent a command. */
+  seen(id: string): void;
+  /** Sessions seen within their lifetime. */
+  active(): { id: string; usedAt: number }[];
   /** Deletes records older than a session lives; returns how many. */
   endExpired(now: number): number;
 }
@@ -57,6 +61,7 @@ export function sessionOf(command: Document): SessionInfo | undefined {
 /** Records of retryable writes and committed transactions: the last one of each session, as drivers need. */
 export function createSessions(connection: Connection, encoder: Encoder): Sessions {
   const remembered = new Map<string, Recorded>();
+  const lastUse = new Map<string, number>();
 
   const load = (id: string): Recorded | undefined => {
     const row = connection.get("SELECT txn, command, reply FROM sessions WHERE id = ?", id);
@@ -97,7 +102,15 @@ export function createSessions(connection: Connection, encoder: Encoder): Sessio
       remember(id, { txnNumber, command, reply });
     },
     forgetUncommitted: () => remembered.clear(),
+    seen: (id) => {
+      lastUse.delete(id);
+      lastUse.set(id, Date.now());
+      const oldest = lastUse.size > MAX_REMEMBERED ? lastUse.keys().next().value : undefined;
+      if (oldest !== undefined) lastUse.delete(oldest);
+    },
+    active: () => [...lastUse].map(([id, usedAt]) => ({ id, usedAt })),
     endExpired: (now) => {
+      for (const [id, usedAt] of lastUse) if (now - usedAt > SESSION_LIFETIME_MS) lastUse.delete(id);
       const ended = connection.run("DELETE FROM sessions WHERE at < ?", now - SESSION_LIFETIME_MS);
       if (ended > 0) remembered.clear();
       return ended;

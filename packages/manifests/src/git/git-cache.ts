@@ -73,7 +73,7 @@ async function fetchBounded(
 
 async function hasCommit(git: GitCommand, commit: string): Promise<boolean> {
   try {
-    await git(["cat-file", "-e", `${commit}^{commit}`], { maxOutputBytes: 1024 });
+    await git(["cat-file", "-t", `${commit}^{commit}`], { maxOutputBytes: 1024 });
     return true;
   } catch (error) {
     if (error instanceof AppError && ["git_failed", "git_content_refused"].includes(error.code)) return false;

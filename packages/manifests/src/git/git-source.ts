@@ -12,6 +12,7 @@ import {
   type GitRemote,
   type GitResolveRequest,
 } from "./git-request.ts";
+import { createKeyedSemaphore } from "./keyed-semaphore.ts";
 import { prepareGit, runGit, type GitTools } from "./git-runner.ts";
 import { openGitSession, repositoryKey, type GitSession } from "./git-session.ts";
 import { readSnapshot, type GitSnapshot } from "./git-snapshot.ts";
@@ -27,7 +28,7 @@ export interface GitSourceOptions {
   limits?: Partial<GitLimits>;
   /** Of one git command; default 60 s. */
   timeoutMs?: number;
-  /** Operations at the same time; default 4. */
+  /** Operations at the same time, half of them for one scope; default 4. */
   maxConcurrent?: number;
   /** For tests. */
   lookUp?: LookUpHost;
@@ -54,8 +55,11 @@ export function createGitSource(options: GitSourceOptions): GitSource {
   const limits = { ...defaultFileLimits, maxRepositoryBytes: 256 * mib, ...options.limits };
   const { cacheDir, pathEnv, timeoutMs = 60_000, lookUp = lookUpHost } = options;
   const workDir = join(cacheDir, "work");
-  const semaphore = createSemaphore(options.maxConcurrent ?? 4);
-  const lock = createKeyedLock();
+  const maxConcurrent = options.maxConcurrent ?? 4;
+  const semaphore = createSemaphore(maxConcurrent);
+  const oneAtATime = createKeyedSemaphore(1);
+  // Hanging servers of one organisation must not keep the others waiting.
+  const perScope = createKeyedSemaphore(Math.max(1, Math.floor(maxConcurrent / 2)));
   let prepared: Promise<GitTools> | null = null;
 
   const prepare = async (): Promise<GitTools> => {
@@ -122,7 +126,7 @@ export function createGitSource(options: GitSourceOptions): GitSource {
         await session.remove();
       }
     };
-    return lock(key, () => semaphore.run(inTurn));
+    return perScope(remote.scope, () => oneAtATime(key, () => semaphore.run(inTurn)));
   };
 
   return {
@@ -169,20 +173,4 @@ async function removeStale(workDir: string): Promise<void> {
     const { mtimeMs } = await stat(join(workDir, name));
     if (Date.now() - mtimeMs > staleMs) await rm(join(workDir, name), { recursive: true, force: true });
   }
-}
-
-/** Work on one key runs in order; different keys do not wait for each other. */
-function createKeyedLock(): <T>(key: string, work: () => Promise<T>) => Promise<T> {
-  const tails = new Map<string, Promise<unknown>>();
-  return async (key, work) => {
-    const before = tails.get(key) ?? Promise.resolve();
-    const turn = before.then(work, work);
-    const tail = turn.catch(() => undefined);
-    tails.set(key, tail);
-    try {
-      return await turn;
-    } finally {
-      if (tails.get(key) === tail) tails.delete(key);
-    }
-  };
 }

@@ -1,4 +1,4 @@
-import { conflict, forbidden, hashToken, newId, newToken, notFound } from "@rciots/runtime";
+import { conflict, hashToken, newId, newToken, notFound } from "@rciots/runtime";
 import type { ApiToken, Store } from "@rciots/store";
 import type { Acting, Audit } from "../audit/audit.ts";
 import { hasRole, type Member, type Scope } from "../auth/caller.ts";
@@ -69,9 +69,8 @@ export function createApiTokensService({ store, audit }: { store: Pick<Store, "a
     async revoke(acting: MemberActing, id: string): Promise<void> {
       const { caller } = acting;
       const found = await store.accounts.findApiToken(caller.organizationId, id);
-      if (found === null) throw notFound({ code: "api_token_not_found", message: "There is no such API token." });
-      if (found.userId !== caller.userId && !seesAll(caller)) {
-        throw forbidden({ code: "role_required", message: "Only an admin may revoke somebody else's API token." });
+      if (found === null || (found.userId !== caller.userId && !seesAll(caller))) {
+        throw notFound({ code: "api_token_not_found", message: "There is no such API token." });
       }
       if (!(await store.accounts.deleteApiToken(caller.organizationId, id))) return;
       await audit.record(acting, {

@@ -5,6 +5,7 @@ import type { Assignment, Device, Store } from "@rciots/store";
 import { createHash } from "node:crypto";
 import { changesOf, isSame } from "../http/optimistic-change.ts";
 import { patchMap } from "../http/fields.ts";
+import { withContentErrors } from "../templates/content-error.ts";
 import { objectsOf, toYaml, type NamedObject } from "../templates/rendered-yaml.ts";
 import type { DevicesService, MemberActing } from "./devices.service.ts";
 
@@ -103,7 +104,9 @@ export function createDeviceContentService(options: {
         templateId,
         pinnedVersionId: versionId ?? null,
       }));
-      await checkAssignments(acting.caller.organizationId, assignments);
+      const { organizationId } = acting.caller;
+      await devices.get(organizationId, target.id);
+      await checkAssignments(organizationId, assignments);
       const device = await devices.edit(acting, {
         ...target,
         kind: "device.templates-assigned",
@@ -133,8 +136,9 @@ export function createDeviceContentService(options: {
     ): Promise<Device> {
       const { organizationId } = acting.caller;
       await devices.get(organizationId, target.id);
-      const files = validateManifestFiles(input.files, { root: null });
-      const blobId = await desiredState.writeFiles(organizationId, files);
+      const blobId = await withContentErrors(async () =>
+        desiredState.writeFiles(organizationId, validateManifestFiles(input.files, { root: null })),
+      );
       const overlay = { blobId, root: input.root };
       const device = await devices.edit(acting, {
         ...target,
@@ -201,10 +205,13 @@ export function createDeviceContentService(options: {
       },
     ): Promise<DevicePreview> {
       const device = await devices.get(organizationId, id);
-      const { ndjson } =
-        input.files === undefined
-          ? await desiredState.previewVersions(device, await sourcesOf(organizationId, input.templates))
-          : await desiredState.previewFiles(device, validateManifestFiles(input.files, { root: input.root }), input.root);
+      const { files, root } = input;
+      const sources = await sourcesOf(organizationId, input.templates);
+      const { ndjson } = await withContentErrors(async () =>
+        files === undefined
+          ? desiredState.previewVersions(device, sources)
+          : desiredState.previewFiles(device, validateManifestFiles(files, { root }), root),
+      );
       const digest = createHash("sha256").update(ndjson).digest("hex");
       return { yaml: toYaml(ndjson), digest, objects: objectsOf(ndjson) };
     },

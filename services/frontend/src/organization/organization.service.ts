@@ -1,14 +1,18 @@
-import { conflict, newId, notFound, type Bus } from "@rciots/runtime";
+import { conflict, newId, notFound, type Bus, type Vault } from "@rciots/runtime";
 import { isDuplicateKey, type Organization, type Store } from "@rciots/store";
-import type { Vault } from "@rciots/runtime";
 import { difference, type Acting, type Audit } from "../audit/audit.ts";
-import type { Member } from "../auth/caller.ts";
+import type { Caller, Member } from "../auth/caller.ts";
 import { readPage, type Page } from "../http/cursor.ts";
+import type { MembersService } from "../members/members.service.ts";
 
 export type OrganizationService = ReturnType<typeof createOrganizationService>;
 
 interface MemberActing extends Acting {
   caller: Member;
+}
+
+interface AccountActing extends Acting {
+  caller: Caller;
 }
 
 function nameTaken(name: string): Error {
@@ -31,8 +35,9 @@ export function createOrganizationService(options: {
   vault: Pick<Vault, "createDataKey" | "wrapDataKey">;
   audit: Audit;
   bus: Bus;
+  members: Pick<MembersService, "addOwner">;
 }) {
-  const { store, vault, audit, bus } = options;
+  const { store, vault, audit, bus, members } = options;
 
   async function get(organizationId: string): Promise<Organization> {
     const found = await store.organizations.find(organizationId);
@@ -75,11 +80,13 @@ export function createOrganizationService(options: {
     setStatus: (acting: Acting, organizationId: string, status: Organization["status"]) =>
       update(acting, organizationId, { status }),
 
-    async create(acting: Acting, name: string): Promise<Organization> {
+    /** Whoever creates it is its first owner. */
+    async create(acting: AccountActing, name: string): Promise<Organization> {
       const organization = newOrganization({ name, vault });
       await store.organizations.insert(organization).catch((error: unknown) => {
         throw isDuplicateKey(error) ? nameTaken(name) : error;
       });
+      await members.addOwner(organization._id, acting.caller.userId);
       await audit.record(acting, {
         organizationId: organization._id,
         kind: "organization.created",

@@ -36,7 +36,7 @@ export function installCommands(options: {
   const shown = token === null ? '"$RCIOTS_TOKEN"' : quoted(token);
   const host = [
     `RCIOTS_TOKEN=${shown} npx rciots-agent`,
-    `--enroll-url=${quoted(publicUrls.enroll)}`,
+    `--platform-url=${quoted(publicUrls.enroll)}`,
     `--ca-fingerprint=${quoted(caFingerprint)}`,
   ].join(" ");
   return { host, enrollUrl: publicUrls.enroll, edgeUrl: publicUrls.edge, caFingerprint };

@@ -3,6 +3,7 @@ import { AppError, createLoop, errorMessage, isAppError, notFound, type Logger, 
 import type { NewEvent, Store, Template, TemplateSource } from "@rciots/store";
 import { randomUUID } from "node:crypto";
 import type { GitCredentialsService } from "../git-credentials/git-credentials.service.ts";
+import { withContentErrors } from "./content-error.ts";
 import { commitOf, type MadeVersion, type TemplateVersions } from "./template-versions.ts";
 
 export type GitTemplateSource = Extract<TemplateSource, { kind: "git" }>;
@@ -54,7 +55,14 @@ export function createGitSyncService(options: {
     signal?: AbortSignal,
   ): Promise<GitSnapshot> {
     const remote = await remoteOf(organizationId, source, signal);
-    return git.fetch({ ...remote, path: source.path, ...(commit === undefined ? {} : { commit }) });
+    return withContentErrors(() =>
+      git.fetch({ ...remote, path: source.path, ...(commit === undefined ? {} : { commit }) }),
+    );
+  }
+
+  async function resolve(organizationId: string, source: GitTemplateSource, signal?: AbortSignal) {
+    const remote = await remoteOf(organizationId, source, signal);
+    return withContentErrors(() => git.resolve(remote));
   }
 
   async function note(template: Template, event: Pick<NewEvent, "kind" | "severity" | "message" | "details">) {
@@ -109,7 +117,7 @@ export function createGitSyncService(options: {
   /** Null where the commit was seen before, or an operator changed the template meanwhile. */
   async function bringUp(template: Template, source: GitTemplateSource, signal?: AbortSignal) {
     const { organizationId } = template;
-    const { commit } = await git.resolve(await remoteOf(organizationId, source, signal));
+    const { commit } = await resolve(organizationId, source, signal);
     if (commit === template.sync.commit) return { commit, made: null };
     const snapshot = await fetchSource(organizationId, source, commit, signal);
     const input = { files: snapshot.files, root: snapshot.root, commit: commitOf(snapshot), createdBy: "git" };
@@ -163,9 +171,7 @@ export function createGitSyncService(options: {
     fetchSource,
 
     /** Whether the repository answers and has the ref: what it is now. Throws AppError with a `git_*` code. */
-    async test(organizationId: string, source: GitTemplateSource) {
-      return git.resolve(await remoteOf(organizationId, source));
-    },
+    test: (organizationId: string, source: GitTemplateSource) => resolve(organizationId, source),
 
     /** Looks at the repository now. Throws what went wrong, after it was stored with the template. */
     async refresh(template: Template): Promise<void> {

@@ -2,6 +2,7 @@ import type { DesiredStateService } from "@rciots/desired-state";
 import { validateManifestFiles, type GitSnapshot, type ManifestFile } from "@rciots/manifests";
 import { newId, type Bus } from "@rciots/runtime";
 import type { Store, Template, TemplateVersion } from "@rciots/store";
+import { withContentErrors } from "./content-error.ts";
 
 /** What a version is made from. */
 export interface VersionInput {
@@ -63,8 +64,10 @@ export function createTemplateVersions(options: {
   }
 
   function render(organizationId: string, input: VersionInput) {
-    const files = validateManifestFiles(input.files, { root: input.root });
-    return desiredState.renderFiles(organizationId, files, input.root);
+    return withContentErrors(async () => {
+      const files = validateManifestFiles(input.files, { root: input.root });
+      return desiredState.renderFiles(organizationId, files, input.root);
+    });
   }
 
   return {

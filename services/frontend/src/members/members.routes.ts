@@ -1,0 +1,112 @@
+import type { Role, User } from "@rciots/store";
+import { z } from "zod";
+import { newPasswordField } from "../auth/password.ts";
+import { mapPage, pageOf, pageQuery } from "../http/cursor.ts";
+import { idParams } from "../http/fields.ts";
+import { defineRoute, type Route } from "../http/route.ts";
+import { roleIn, type MembersService } from "./members.service.ts";
+
+const roleField = z.enum(["owner", "admin", "operator", "viewer"]);
+
+const memberSchema = z
+  .object({
+    id: z.string(),
+    username: z.string(),
+    email: z.string(),
+    role: roleField,
+    status: z.enum(["active", "disabled"]),
+    createdAt: z.iso.datetime(),
+  })
+  .meta({ id: "Member" });
+
+const usernameField = z
+  .string()
+  .min(2)
+  .max(64)
+  .regex(/^[a-z0-9][a-z0-9._-]*$/, "must be lower-case letters, digits, '.', '_' and '-'");
+const emailField = z.email().max(254).toLowerCase();
+
+const view = ({ user, role }: { user: User; role: Role }): z.input<typeof memberSchema> => ({
+  id: user._id,
+  username: user.username,
+  email: user.email,
+  role,
+  status: user.status,
+  createdAt: user.createdAt.toISOString(),
+});
+
+const tag = "Members";
+const params = idParams("usr");
+
+export function memberRoutes({ members }: { members: MembersService }): Route[] {
+  return [
+    defineRoute({
+      method: "get",
+      path: "/members",
+      id: "listMembers",
+      tag,
+      summary: "List the people of the organisation",
+      access: "viewer",
+      query: z.strictObject(pageQuery),
+      success: { status: 200, about: "A page.", schema: pageOf(memberSchema) },
+      async handler({ caller, query }) {
+        const page = await members.list(caller, query);
+        return { body: mapPage(page, (user) => view({ user, role: roleIn(user, caller.organizationId) ?? "viewer" })) };
+      },
+    }),
+    defineRoute({
+      method: "post",
+      path: "/members",
+      id: "createMember",
+      tag,
+      summary: "Create an account in the organisation",
+      description: "Nobody can give a role above the own one.",
+      access: "admin",
+      sessionOnly: true,
+      body: z.strictObject({
+        username: usernameField,
+        email: emailField,
+        password: newPasswordField,
+        role: roleField,
+      }),
+      success: { status: 201, about: "Created.", schema: memberSchema },
+      problems: [409, 503],
+      async handler({ caller, body, context }) {
+        return { body: view(await members.create({ caller, context }, body)) };
+      },
+    }),
+    defineRoute({
+      method: "patch",
+      path: "/members/{id}",
+      id: "setMemberRole",
+      tag,
+      summary: "Change a member's role",
+      access: "admin",
+      sessionOnly: true,
+      params,
+      body: z.strictObject({ role: roleField }),
+      success: { status: 200, about: "Changed.", schema: memberSchema },
+      problems: [404, 409],
+      async handler({ caller, params: { id }, body, context }) {
+        return { body: view(await members.setRole({ caller, context }, id, body.role)) };
+      },
+    }),
+    defineRoute({
+      method: "delete",
+      path: "/members/{id}",
+      id: "removeMember",
+      tag,
+      summary: "Remove somebody from the organisation",
+      description: "The API tokens of this membership stop working at once.",
+      access: "admin",
+      sessionOnly: true,
+      params,
+      success: { status: 204, about: "Removed." },
+      problems: [404, 409],
+      async handler({ caller, params: { id }, context }) {
+        await members.remove({ caller, context }, id);
+        return { body: undefined };
+      },
+    }),
+  ];
+}

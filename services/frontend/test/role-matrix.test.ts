@@ -1,0 +1,175 @@
+import assert from "node:assert/strict";
+import type { Route } from "@rciots/frontend";
+import { hashToken, newId, newToken } from "@rciots/runtime";
+import type { Role } from "@rciots/store";
+import { startApi, type Answer, type ApiFixture } from "./api-fixture.ts";
+import { createSamples, type Sample } from "./route-samples.ts";
+
+const ranks: readonly Role[] = ["viewer", "operator", "admin", "owner"];
+/** What says that a caller is refused, whatever the call is about. */
+const refusals = ["unauthorized", "role_required", "session_required", "no_organization", "platform_admin_required"];
+
+interface Who {
+  name: string;
+  role: Role | null;
+  isToken?: boolean;
+  isPlatformAdmin?: boolean;
+  isAnonymous?: boolean;
+  /** A new credential for each call: some calls end it. */
+  credential: () => Promise<string | undefined>;
+}
+
+function mayCall(route: Route, who: Who): boolean {
+  if (route.access === "public") return true;
+  if (who.isAnonymous === true) return false;
+  if (route.sessionOnly === true && who.isToken === true) return false;
+  if (route.access === "signed-in") return true;
+  if (route.access === "platform-admin") return who.isPlatformAdmin === true;
+  return who.role !== null && ranks.indexOf(who.role) >= ranks.indexOf(route.access);
+}
+
+describe("when anybody calls any route", function () {
+  this.timeout(120_000);
+  let api: ApiFixture;
+  let samples: ReturnType<typeof createSamples>;
+  before(async () => {
+    const loginLimits = { accountFailures: 1_000, addressFailures: 10_000, windowMs: 60_000 };
+    api = await startApi({ loginLimits });
+    samples = createSamples(api);
+  });
+  after(() => api.stop());
+
+  async function apiToken(scope: string): Promise<string> {
+    const session = await api.signInAs("owner");
+    const userId = (await api.store.accounts.findSession(hashToken(session)))?.userId ?? "";
+    const token = newToken("rca");
+    await api.store.accounts.insertApiToken({
+      _id: newId("tok"),
+      organizationId: api.organizationId,
+      userId,
+      name: scope,
+      hash: hashToken(token),
+      scopes: [scope],
+      expiresAt: null,
+      lastUsedAt: null,
+      createdAt: new Date(),
+    });
+    return token;
+  }
+
+  async function platformAdmin(): Promise<string> {
+    const { body } = await api.call("GET /me", { as: api.admin });
+    const token = newToken("rcs");
+    const expiresAt = new Date(Date.now() + 60_000);
+    await api.store.accounts.insertSession({ _id: hashToken(token), userId: body.id, createdAt: new Date(), expiresAt });
+    return token;
+  }
+
+  const callers: Who[] = [
+    { name: "nobody", role: null, isAnonymous: true, credential: async () => undefined },
+    { name: "a person without organisation", role: null, credential: () => api.signInAs(null) },
+    ...ranks.map((role): Who => ({ name: `a ${role}`, role, credential: () => api.signInAs(role) })),
+    { name: "a read token of an owner", role: "viewer", isToken: true, credential: () => apiToken("read") },
+    { name: "a write token of an owner", role: "operator", isToken: true, credential: () => apiToken("write") },
+    { name: "an admin token of an owner", role: "owner", isToken: true, credential: () => apiToken("admin") },
+    { name: "a token of an unknown scope", role: null, isToken: true, credential: () => apiToken("everything") },
+    { name: "the platform's administrator", role: "owner", isPlatformAdmin: true, credential: platformAdmin },
+  ];
+
+  async function call(route: Route, sample: Sample, as: string | undefined): Promise<Answer> {
+    const path = route.path.replace(/\{(\w+)\}/g, (_all, name: string) => sample.params?.[name] ?? "missing");
+    return api.call(`${route.method.toUpperCase()} ${path}`, {
+      ...(as === undefined ? {} : { as }),
+      ...(sample.body === undefined ? {} : { body: sample.body }),
+    });
+  }
+
+  /** A call that is refused changes nothing: all of them may be about the same things. */
+  const untouched = new Map<string, Sample>();
+  async function refusedSampleOf(route: Route): Promise<Sample> {
+    const sample = untouched.get(route.id) ?? (await sampleOf(route));
+    untouched.set(route.id, sample);
+    return sample;
+  }
+
+  async function sampleOf(route: Route, as?: string): Promise<Sample> {
+    const sample = samples[route.id];
+    assert.ok(sample, `route-samples.ts has no sample for ${route.id}: add one`);
+    return sample(as);
+  }
+
+  it("has a sample for each route, and a route for each sample", () => {
+    assert.deepEqual(Object.keys(samples).sort(), api.frontend.routes.map((route) => route.id).sort());
+  });
+
+  for (const who of callers) {
+    it(`lets ${who.name} do what the route declares, and nothing else`, async () => {
+      for (const route of api.frontend.routes) {
+        const as = await who.credential();
+        const sample = await (mayCall(route, who) ? sampleOf(route, as) : refusedSampleOf(route));
+        const answer = await call(route, sample, as);
+        const shown = `${route.id}: ${answer.status} ${JSON.stringify(answer.body)}`;
+        if (mayCall(route, who)) {
+          assert.equal(answer.status, sample.status ?? route.success.status, shown);
+          assert.equal(refusals.includes(answer.body?.code as string), false, shown);
+        } else {
+          assert.equal(answer.status, who.isAnonymous === true ? 401 : 403, shown);
+          assert.ok(refusals.includes(answer.body.code as string), shown);
+        }
+      }
+    });
+  }
+
+  it("shows an owner of another organisation nothing of this one", async () => {
+    const other = await api.createOrganization();
+    const stranger = await api.signInAs("owner", other);
+    const withId = api.frontend.routes.filter((route) => route.path.includes("{") && route.access !== "platform-admin");
+    assert.ok(withId.length > 25);
+    for (const route of withId) {
+      const sample = await refusedSampleOf(route);
+      if (route.id === "putSecret") continue; // creates one of the caller's own
+      const answer = await call(route, sample, stranger);
+      const shown = `${route.id}: ${answer.status} ${JSON.stringify(answer.body)}`;
+      assert.equal(answer.status, 404, shown);
+    }
+    for (const path of ["/devices", "/templates", "/provisioning-tokens", "/git-credentials", "/secrets", "/events", "/api-tokens"]) {
+      const answer = await api.call(`GET ${path}`, { as: stranger });
+      assert.deepEqual(answer.body.items, [], path);
+    }
+    const summary = await api.call("GET /devices/summary", { as: stranger });
+    assert.equal(summary.body.total, 0);
+  });
+
+  it("doesn't let an organisation use another one's templates and credentials", async () => {
+    const other = await api.createOrganization();
+    const stranger = await api.signInAs("owner", other);
+    const device = await api.createDevice({ organizationId: other });
+    const template = await api.call("POST /templates", { as: api.admin, body: (await samples["createTemplate"]?.(undefined))?.body });
+    const foreign = { templateId: template.body.id as string };
+    const assigned = await api.call(`PUT /devices/${device._id}/templates`, { as: stranger, body: [foreign] });
+    assert.equal(assigned.body.code, "template_not_found");
+    const previewed = await api.call(`POST /devices/${device._id}/preview`, { as: stranger, body: { templates: [foreign] } });
+    assert.equal(previewed.body.code, "template_not_found");
+    const token = await api.call("POST /provisioning-tokens", {
+      as: stranger,
+      body: { name: "foreign", templateIds: [foreign.templateId] },
+    });
+    assert.equal(token.body.code, "template_not_found");
+    const credential = await api.call("POST /git-credentials", {
+      as: api.admin,
+      body: { name: "ours", credential: { kind: "basic", password: "secret" } },
+    });
+    const git = { url: "https://git.example.com/x.git", credentialId: credential.body.id as string };
+    const stolen = await api.call("POST /templates", { as: stranger, body: { name: "stolen", git } });
+    assert.equal(stolen.body.code, "git_credential_not_found");
+  });
+
+  it("refuses an organisation that one doesn't belong to, by header too", async () => {
+    const other = await api.createOrganization();
+    const headers = { "x-rciots-organization": other };
+    const answer = await api.call("GET /devices", { as: api.admin, headers });
+    assert.equal(answer.status, 404);
+    const token = await apiToken("admin");
+    assert.equal((await api.call("GET /devices", { as: token, headers })).status, 404);
+  });
+});

@@ -1,0 +1,160 @@
+import { hashToken, newId, newToken } from "@rciots/runtime";
+import type { ApiFixture } from "./api-fixture.ts";
+
+/** A call that works for whoever may make it. */
+export interface Sample {
+  /** Values of the path's `{...}`. */
+  params?: Record<string, string>;
+  body?: unknown;
+  /** Where something other than the route's success is right, such as a template that isn't from Git. */
+  status?: number;
+}
+
+export const kustomization = [
+  { path: "kustomization.yaml", content: "resources: [config.yaml]\n" },
+  {
+    path: "config.yaml",
+    content: "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: settings }\ndata: { greeting: hello }\n",
+  },
+];
+
+/** A sample for a call with this bearer value. */
+export type MakeSample = (as: string | undefined) => Promise<Sample> | Sample;
+
+/** Makes samples on things that exist in the fixture's organisation, new ones for each call that changes them. */
+export function createSamples(api: ApiFixture): Record<string, MakeSample> {
+  const { store, organizationId } = api;
+
+  async function create(request: string, body: unknown): Promise<string> {
+    const answer = await api.call(request, { as: api.admin, body });
+    if (answer.status !== 201) throw new Error(`${request}: ${JSON.stringify(answer.body)}`);
+    return answer.body.id as string;
+  }
+  let templateId: Promise<string> | undefined;
+  const template = (): Promise<string> => {
+    templateId ??= create("POST /templates", { name: newId("shared"), files: kustomization });
+    return templateId;
+  };
+  const currentVersion = async (id: string): Promise<string> =>
+    (await store.templates.find(organizationId, id))?.currentVersionId ?? "";
+  const device = async (fields = {}): Promise<string> => (await api.createDevice(fields))._id;
+  const overlaid = async (): Promise<string> => {
+    const id = await device();
+    const answer = await api.call(`PUT /devices/${id}/overlay`, { as: api.admin, body: { files: kustomization } });
+    if (answer.status !== 200) throw new Error(JSON.stringify(answer.body));
+    return id;
+  };
+  const token = (): Promise<string> => create("POST /provisioning-tokens", { name: newId("token") });
+  const credentialBody = { kind: "basic", username: "git", password: "secret" };
+  const credential = (): Promise<string> =>
+    create("POST /git-credentials", { name: newId("credential"), credential: credentialBody });
+  const member = async (): Promise<string> => {
+    const bearer = await api.signInAs("viewer");
+    return (await store.accounts.findSession(hashToken(bearer)))?.userId ?? "";
+  };
+  const secret = async (): Promise<string> => {
+    const name = newId("S");
+    await api.call(`PUT /secrets/${name}`, { as: api.admin, body: { value: "value" } });
+    return name;
+  };
+  const apiTokenOf = async (as: string | undefined): Promise<string> => {
+    const id = newId("tok");
+    const session = as === undefined ? null : await store.accounts.findSession(hashToken(as));
+    await store.accounts.insertApiToken({
+      _id: id,
+      organizationId,
+      userId: session?.userId ?? newId("usr"),
+      name: "sample",
+      hash: hashToken(newToken("rca")),
+      scopes: ["read"],
+      expiresAt: null,
+      lastUsedAt: null,
+      createdAt: new Date(),
+    });
+    return id;
+  };
+  const on = async (id: string | Promise<string>, rest: Omit<Sample, "params"> = {}): Promise<Sample> => ({
+    params: { id: await id },
+    ...rest,
+  });
+
+  return {
+    login: () => ({ body: { username: "nobody", password: "wrong" }, status: 401 }),
+    logout: () => ({}),
+    getAccount: () => ({}),
+    changePassword: () => ({ body: { currentPassword: "wrong", newPassword: "a password of length" }, status: 401 }),
+    createApiToken: () => ({ body: { name: "ci", scopes: ["read"] } }),
+    listApiTokens: () => ({}),
+    revokeApiToken: (as) => on(apiTokenOf(as)),
+    getOrganization: () => ({}),
+    updateOrganization: () => ({ body: { name: newId("renamed") } }),
+    rotateCertificateAuthority: () => ({ status: 409 }),
+    listOrganizations: () => ({}),
+    createOrganization: () => ({ body: { name: newId("organization") } }),
+    setOrganizationStatus: async () => on(await api.createOrganization(), { body: { status: "suspended" } }),
+    listMembers: () => ({}),
+    createMember: () => {
+      const username = newId("m").toLowerCase();
+      return { body: { username, email: `${username}@example.com`, password: "a password of length", role: "viewer" } };
+    },
+    setMemberRole: () => on(member(), { body: { role: "operator" } }),
+    removeMember: () => on(member()),
+    createProvisioningToken: () => ({ body: { name: newId("token") } }),
+    listProvisioningTokens: () => ({}),
+    getProvisioningToken: () => on(token()),
+    updateProvisioningToken: () => on(token(), { body: { enabled: false } }),
+    deleteProvisioningToken: () => on(token()),
+    listDevices: () => ({}),
+    summarizeDevices: () => ({}),
+    getDevice: () => on(device()),
+    listDeviceObjects: () => on(device()),
+    listDeviceRevisions: () => on(device()),
+    listDeviceEvents: () => on(device()),
+    listDeviceCertificates: () => on(device()),
+    approveDevices: async () => ({ body: { ids: [await device({ status: "pending" })] } }),
+    approveDevice: () => on(device({ status: "pending" }), { body: {} }),
+    decommissionDevice: () => on(device(), { body: { wipeWorkloads: true } }),
+    revokeDeviceCertificates: () => on(device()),
+    updateDevice: () => on(device(), { body: { deadlineMs: 60_000 } }),
+    deleteDevice: () => on(device({ status: "decommissioned" })),
+    denyDevice: () => on(device({ status: "pending" })),
+    disableDevice: () => on(device()),
+    enableDevice: () => on(device({ status: "disabled" })),
+    replaceDeviceLabels: () => on(device(), { body: { site: "berlin" } }),
+    patchDeviceLabels: () => on(device(), { body: { site: "berlin", tier: null } }),
+    replaceDeviceVariables: () => on(device(), { body: { tag: "1" } }),
+    patchDeviceVariables: () => on(device(), { body: { tag: "1" } }),
+    getDeviceOverlay: () => on(overlaid()),
+    replaceDeviceOverlay: () => on(device(), { body: { files: kustomization } }),
+    deleteDeviceOverlay: () => on(overlaid()),
+    assignTemplates: async () => on(device(), { body: [{ templateId: await template() }] }),
+    rollBackDevice: () => on(device(), { body: { revision: 7 }, status: 404 }),
+    unpinDevice: () => on(device({ pinnedRevision: 3 })),
+    previewDevice: () => on(device(), { body: {} }),
+    createTemplate: () => ({ body: { name: newId("template"), files: kustomization } }),
+    listTemplates: () => ({}),
+    testGitSource: () => ({ body: { url: "ftp://example.com/x" }, status: 422 }),
+    getTemplate: () => on(template()),
+    updateTemplate: () => on(template(), { body: { description: newId("text") } }),
+    deleteTemplate: () => on(create("POST /templates", { name: newId("template"), files: kustomization })),
+    refreshTemplate: () => on(template(), { status: 409 }),
+    setCurrentTemplateVersion: async () => {
+      const id = await template();
+      return on(id, { body: { versionId: await currentVersion(id) } });
+    },
+    listTemplateVersions: () => on(template()),
+    getTemplateVersion: async () => {
+      const id = await template();
+      return { params: { id, versionId: await currentVersion(id) } };
+    },
+    createGitCredential: () => ({ body: { name: newId("credential"), credential: credentialBody } }),
+    listGitCredentials: () => ({}),
+    replaceGitCredential: () => on(credential(), { body: credentialBody }),
+    deleteGitCredential: () => on(credential()),
+    putSecret: () => ({ params: { name: newId("S") }, body: { value: "value" } }),
+    listSecrets: () => ({}),
+    getSecret: async () => ({ params: { name: await secret() } }),
+    deleteSecret: async () => ({ params: { name: await secret() } }),
+    listEvents: () => ({}),
+  };
+}
