@@ -7,5 +7,8 @@ const files = readdirSync(folder, { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile())
   .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
   .sort()
-  .map((path) => ({ path: relative(folder, path).split(sep).join("/"), content: readFileSync(path, "utf8") }));
+  .map((path) => ({
+    path: relative(folder, path).split(sep).join("/"),
+    content: readFileSync(path, "utf8"),
+  }));
 process.stdout.write(JSON.stringify(files));

@@ -142,7 +142,7 @@ export async function startPlatform(
       host,
       port: edgePort,
       connectorId: "connector-1",
-      settings: { cutGraceMs: 100, drainMs: 500, ...options.settings },
+      settings: { cutGraceMs: 100, drainMs: 500, drainSpreadMs: 200, ...options.settings },
     });
     await connector.start();
   };

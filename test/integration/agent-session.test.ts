@@ -8,7 +8,7 @@ import {
   type AgentOptions,
   type AgentStatus,
 } from "@rciots/agent";
-import { createLogger, silentLogger } from "@rciots/runtime";
+import { createLogger, newToken, silentLogger } from "@rciots/runtime";
 import { createSimulatedCluster } from "../bench/simulated-cluster.ts";
 import { eventually } from "../harness/eventually.ts";
 import { startPlatform, type Platform } from "./agent-fixture.ts";
@@ -102,7 +102,7 @@ describe("when an agent meets the platform", () => {
   });
 
   it("ends with the platform's sentence where the token is unknown", async () => {
-    const agent = start({ provisioningToken: "rcp_unknown" });
+    const agent = start({ provisioningToken: newToken("rcp") });
     const outcome = await agent.finished;
     assert.equal(outcome.kind, "failed");
     assert.match(outcome.kind === "failed" ? String(outcome.error) : "", /Token not found\..*RCIOTS_TOKEN/);
@@ -146,7 +146,9 @@ describe("when an agent meets the platform", () => {
     this.timeout(40_000);
     const { agent } = await startWithCluster();
     const noise = (index: number) =>
-      configMap(`big-${index}`, { noise: Buffer.from(crypto.getRandomValues(new Uint8Array(60_000))).toString("hex") });
+      configMap(`big-${index}`, {
+        noise: Buffer.from(crypto.getRandomValues(new Uint8Array(60_000))).toString("hex"),
+      });
     const objects = Array.from({ length: 40 }, (_, index) => noise(index));
     await platform.desired.set(idOf(agent), 1, objects);
     await eventually(() => assert.ok((platform.connector().stats().calls["answered"] ?? 0) > 0));
@@ -170,7 +172,8 @@ describe("when an agent meets the platform", () => {
   it("says that it has no cluster, and goes on once there is one", async () => {
     let found: ReturnType<typeof createSimulatedCluster> | undefined;
     const agent = await startConnected({
-      findCluster: async () => (found === undefined ? undefined : { cluster: found, namespace: "rciots-agent" }),
+      findCluster: async () =>
+        found === undefined ? undefined : { cluster: found, namespace: "rciots-agent" },
       patrolIntervalMs: 100,
     });
     await platform.desired.set(idOf(agent), 1, [configMap("one")]);
@@ -193,8 +196,7 @@ describe("when an agent meets the platform", () => {
     await eventually(() => assert.equal(agent.status().waitingReports, 0));
   });
 
-  it("is cut when it is disabled, and comes back once it is enabled", async () => {
-    // A random source at its least makes the slow pace as short as it gets; the platform names no time.
+  it("is cut when it is disabled, and knows why", async () => {
     const agent = await startConnected();
     await platform.setStatus(idOf(agent), "disabled");
     await reaches(agent, "connecting");
@@ -222,7 +224,10 @@ describe("when an agent meets the platform", () => {
     const agent = await startConnected();
     const before = idOf(agent);
     await platform.db.collection("devices").deleteOne({ _id: before as never });
-    platform.bus.publish("device:access-changed", { organizationId: platform.organizationId, deviceId: before });
+    platform.bus.publish("device:access-changed", {
+      organizationId: platform.organizationId,
+      deviceId: before,
+    });
     await eventually(() => assert.notEqual(idOf(agent), before));
     await reaches(agent, "connected");
   });
@@ -234,10 +239,14 @@ describe("when an agent meets the platform", () => {
     const deviceId = idOf(agent);
     await platform.desired.set(deviceId, 1, [configMap("one")]);
     await observes(deviceId, 1, "healthy");
-    await platform.db.collection("devices").updateOne(
-      { _id: deviceId as never },
-      { $set: { status: "decommissioned", decommission: { wipeWorkloads: true, requestedAt: new Date() } } },
-    );
+    await platform.db
+      .collection("devices")
+      .updateOne(
+        { _id: deviceId as never },
+        {
+          $set: { status: "decommissioned", decommission: { wipeWorkloads: true, requestedAt: new Date() } },
+        },
+      );
     platform.bus.publish("device:access-changed", { organizationId: platform.organizationId, deviceId });
     assert.deepEqual(await agent.finished, { kind: "decommissioned", deviceId });
     const ref = { apiVersion: "v1", kind: "ConfigMap", namespace: "default", name: "one" };
@@ -263,7 +272,10 @@ describe("when an agent meets the platform", () => {
     const aheadMs = 300_000;
     const agent = await startConnected({ localNow: () => Date.now() + aheadMs });
     await agent.stop();
-    const again = start({ provisioningToken: await platform.addToken(), localNow: () => Date.now() + aheadMs });
+    const again = start({
+      provisioningToken: await platform.addToken(),
+      localNow: () => Date.now() + aheadMs,
+    });
     await reaches(again, "connected");
     const { facts } = await platform.device(idOf(again));
     const saidMs = (facts as { clockOffsetMs?: number }).clockOffsetMs ?? 0;

@@ -50,8 +50,8 @@ export function createDelivery({ sink, store, report, logger }: DeliveryOptions)
   let caller: Caller | undefined;
   let work: AbortController | undefined;
   let download: BundleDownload | undefined;
-  /** Whose failure was reported: the same bytes would fail again. */
-  let failedDigest: string | undefined;
+  /** Whose failure was reported: the same offer would fail again. */
+  let failed: string | undefined;
   let offered: DesiredState | undefined;
 
   function offer(desired: DesiredState): void {
@@ -94,13 +94,13 @@ export function createDelivery({ sink, store, report, logger }: DeliveryOptions)
   async function deliverBundle(offered: OfferedBundle, session: Caller, signal: AbortSignal): Promise<void> {
     const target = sink();
     if (target === undefined) return fail(offered, noClusterMessage);
-    if (failedDigest === offered.encodedDigest) return;
+    if (failed === JSON.stringify(offered)) return;
     if (offered.encodedBytes >= longDownloadBytes) report(progress(offered, "downloading"));
     const documents = await fetchDocuments(offered, session, signal);
     signal.throwIfAborted();
     const { revision, digest, deadlineMs } = offered;
     await target.setDesired({ revision, digest, deadlineMs, documents });
-    failedDigest = undefined;
+    failed = undefined;
     download = undefined;
     logger.info({ revision, objects: documents.length }, "took a revision over");
   }
@@ -132,7 +132,7 @@ export function createDelivery({ sink, store, report, logger }: DeliveryOptions)
 
   function fail(desired: DesiredState, message: string): void {
     if (desired.kind !== "bundle") return;
-    failedDigest = message === noClusterMessage ? undefined : desired.encodedDigest;
+    failed = message === noClusterMessage ? undefined : JSON.stringify(desired);
     logger.error({ revision: desired.revision, error: message }, "a revision was not taken over");
     report({ ...progress(desired, "failed"), message, finishedAt: new Date().toISOString() });
   }

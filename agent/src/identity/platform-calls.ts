@@ -14,6 +14,7 @@ import type { PlatformAnswer, PlatformClient } from "./platform.client.ts";
 /** What the one who runs the agent can do about a refusal. */
 const remedies: Record<string, string> = {
   token_not_found: "Check RCIOTS_TOKEN against the console, or create a new provisioning token there.",
+  unauthorized: "RCIOTS_TOKEN does not look like a provisioning token: check that it was copied whole.",
   token_disabled: "Enable the provisioning token in the console, or use another one.",
   token_expired: "Create a new provisioning token in the console.",
   token_exhausted: "Raise the token's device limit in the console, or create a new token.",

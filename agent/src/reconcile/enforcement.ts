@@ -1,14 +1,14 @@
-import { describeRef, type Cluster, type KubeObject, type ObjectRef } from "../kube/cluster.ts";
+import type { Cluster, KubeObject } from "../kube/cluster.ts";
 import type { Logger } from "@rciots/runtime";
-import { isKubeError, isUnreachable, isUnsupported } from "../kube/kube-error.ts";
+import { isKubeError, isUnreachable } from "../kube/kube-error.ts";
 import { createApplier, type ApplySignals } from "./applier.ts";
-import { isNamespace } from "./apply-order.ts";
 import { type ApplySet, partOfLabel } from "./apply-set.ts";
 import { forEachBounded } from "./bounded.ts";
 import { createDriftWatch, type KindId, type Observation, type WatchMode } from "./drift-watch.ts";
 import { healthOf } from "./health.ts";
-import type { InventoryEntry } from "./inventory.ts";
+import { createInventoryLedger } from "./inventory-ledger.ts";
 import { type DocumentFault, prepareRevision } from "./manifest.ts";
+import { observeObject } from "./observation.ts";
 import { createPruner, type PruneResult } from "./pruner.ts";
 import type { RevisionRecord } from "./revision.ts";
 import { applyDueAtMs, carryOver, type LiveMark, markOf, type TrackedObject } from "./tracked-object.ts";
@@ -69,7 +69,6 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
   const { cluster, applySet, nowMs, logger, concurrency, driftIntervalMs } = options;
   let target: RevisionRecord | undefined;
   let prepared = false;
-  let inventoryLoaded = false;
   let tracked = new Map<string, TrackedObject>();
   let faults: readonly DocumentFault[] = [];
   let pruned: ReadonlyMap<string, PruneResult> = new Map();
@@ -86,6 +85,7 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     logger,
     onProgress: options.onProgress,
   });
+  const ledger = createInventoryLedger({ cluster, applySet });
   const pruner = createPruner({ cluster, applySet, ownNamespace: options.ownNamespace, concurrency, logger });
   const drift = createDriftWatch({
     cluster,
@@ -105,38 +105,8 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
 
   const observe = (key: string, observation: Observation | undefined): void => {
     const object = tracked.get(key);
-    if (!object || object.dirty) {
-      // Before its first apply this is how its present version becomes known; during one, the answer decides.
-      if (object) object.seen = observation ?? "deleted";
-      return;
-    }
-    const { live } = object;
-    if (!live || observation?.resourceVersion === live.resourceVersion) return;
-    if (!observation || observation.uid !== live.uid || observation.ownedHash !== live.ownedHash) {
-      requireCorrection(object, observation);
-    } else if (object.object.hasStatus || observation.deleting) {
-      object.stale = true;
-    } else {
-      object.live = { ...live, resourceVersion: observation.resourceVersion };
-      return;
-    }
-    options.onWork();
-  };
-
-  /** Two managers that undo each other's work must not do so in a tight loop. */
-  const requireCorrection = (object: TrackedObject, observation: Observation | undefined): void => {
-    const { corrections } = object;
-    const repeated = corrections !== undefined && nowMs() - corrections.lastAtMs < 2 * driftIntervalMs;
-    const count = repeated ? corrections.count + 1 : 1;
-    object.corrections = { count, lastAtMs: nowMs() };
-    object.notBeforeMs =
-      count === 1 ? 0 : nowMs() + Math.min(driftIntervalMs, 500 * 2 ** Math.min(count - 2, 10));
-    object.dirty = true;
-    const what = observation ? "changed" : "deleted";
-    logger.info(
-      { object: describeRef(object.object.ref), count },
-      `${what} by somebody else; applying it again`,
-    );
+    if (object && observeObject(object, observation, { nowMs: nowMs(), driftIntervalMs, logger }))
+      options.onWork();
   };
 
   const prepare = async ({ cancelled, abort }: ApplySignals): Promise<void> => {
@@ -153,7 +123,7 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
       signal: abort,
     });
     if (cancelled.aborted) return;
-    await writeAhead(result.objects, abort);
+    await ledger.writeAhead(result.objects, abort);
     if (cancelled.aborted) return;
     tracked = new Map(
       result.objects.map((object) => [object.key, carryOver(object, tracked.get(object.key))]),
@@ -164,50 +134,6 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     [pruneDueAtMs, prunePauseMs, healthDueAtMs] = [0, 0, 0];
     drift.setKinds(kindsOf(tracked.values()));
     options.onProgress();
-  };
-
-  /** The intention is stored before the first object is sent: a kill at any moment leaves nothing unknown. */
-  const writeAhead = async (
-    objects: readonly { key: string; ref: ObjectRef }[],
-    abort: AbortSignal,
-  ): Promise<void> => {
-    const added = objects.filter(
-      ({ key, ref }) => applySet.inventory.get(key)?.ref.apiVersion !== ref.apiVersion,
-    );
-    if (added.length === 0) return;
-    const entries = new Map<string, InventoryEntry>();
-    for (const { key, ref } of added) {
-      const known = applySet.inventory.get(key);
-      const created = known ? known.created : await isToBeCreated(ref, abort);
-      entries.set(key, { ref, uid: known?.uid, created });
-    }
-    await applySet.update((inventory) => new Map([...inventory, ...entries]), abort);
-  };
-
-  /** Of a Namespace; one that this account may not look at is taken as somebody else's. */
-  const isToBeCreated = async (ref: ObjectRef, signal: AbortSignal): Promise<true | undefined> => {
-    if (!isNamespace(ref)) return undefined;
-    try {
-      return (await cluster.get(ref, { signal, metadataOnly: true })) ? undefined : true;
-    } catch (error) {
-      if (isUnsupported(error)) return undefined;
-      throw error;
-    }
-  };
-
-  /** Deleting goes by uid, so every uid that is new goes into the inventory. */
-  const recordUids = async (abort: AbortSignal): Promise<void> => {
-    const changed = [...tracked].filter(
-      ([key, { live }]) => live && applySet.inventory.get(key)?.uid !== live.uid,
-    );
-    if (changed.length === 0) return;
-    await applySet.update((inventory) => {
-      const next = new Map(inventory);
-      for (const [key, { object, live }] of changed) {
-        next.set(key, { ...next.get(key), ref: object.ref, uid: live?.uid });
-      }
-      return next;
-    }, abort);
   };
 
   /** Kinds that no API served when the revision was prepared: once one does, their namespaces are known. */
@@ -274,17 +200,14 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
 
   const step: Enforcement["step"] = async (signals) => {
     if (!target) return;
-    if (!inventoryLoaded) {
-      await applySet.load(signals.abort);
-      inventoryLoaded = true;
-    }
+    await ledger.load(signals.abort);
     await prepare(signals);
     if (signals.cancelled.aborted || !prepared) return;
     await resolveLate(signals.abort);
     await prepare(signals);
     if (signals.cancelled.aborted || !prepared) return;
     await applier.pass([...tracked.values()], signals);
-    await recordUids(signals.abort);
+    await ledger.recordUids(tracked, signals.abort);
     if (signals.cancelled.aborted) return;
     await refreshHealth(signals);
     await pruneIfDue(signals);

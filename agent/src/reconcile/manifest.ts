@@ -190,7 +190,7 @@ function withPlainData(document: KubeObject): KubeObject {
     Buffer.from(text).toString("base64"),
   ]);
   return {
-    ...(rest),
+    ...rest,
     data: { ...fieldsOf(document["data"]), ...Object.fromEntries(encoded) },
   };
 }

@@ -46,7 +46,6 @@ export const labelsField = z
 /** SHA-256 in lower-case hex. */
 export const digestField = z.string().regex(/^[0-9a-f]{64}$/, "must be a SHA-256 in hex");
 
- 
 const controlCharacters = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/g;
 
 /** Text for people, as a device sends it: control characters are dropped and length is cut, not refused. */

@@ -58,8 +58,7 @@ function decodeBytes(frame: Uint8Array): Packet {
   const kind = frame[0];
   if (kind === undefined || kind === 0 || kind > binaryAckKind)
     return malformed("a binary frame of no known kind");
-  if (kind !== binaryAckKind)
-    return { type: PacketType.EVENT, nsp: "/", data: [streamFrameEvent, frame] };
+  if (kind !== binaryAckKind) return { type: PacketType.EVENT, nsp: "/", data: [streamFrameEvent, frame] };
   if (frame.byteLength < binaryAckHeaderBytes) return malformed("a binary answer cut short");
   const bytes = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength);
   const data = [{ ok: true, data: bytes.subarray(binaryAckHeaderBytes) }];

@@ -17,7 +17,10 @@ const { secret: token } = await fixture.newToken({ maxDevices: 1_000_000 });
 const loadFile = fileURLToPath(new URL("load.ts", import.meta.url));
 const load = fork(loadFile, { execArgv: ["--import", "tsx"] });
 
-async function measure(title: string, order: Pick<LoadOrder, "kind" | "rate" | "count" | "prefix">): Promise<void> {
+async function measure(
+  title: string,
+  order: Pick<LoadOrder, "kind" | "rate" | "count" | "prefix">,
+): Promise<void> {
   const delay = monitorEventLoopDelay({ resolution: 5 });
   const cpu = process.cpuUsage();
   const { port } = enroll.address();

@@ -110,6 +110,7 @@ export function createEnroll(options: EnrollOptions): Enroll {
       await http.stop();
       await Promise.all(loops.map(({ loop }) => loop.stop()));
       organizations.close();
+      await parts.claims.drain();
       await audit.drain();
       await releaseMaintenance(store, holder);
     },

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { identityAnswer, pendingAnswer } from "@rciots/protocol";
 import { newKey, type Client } from "../test/client.ts";
+import { eventually } from "../test/eventually.ts";
 import { createFixture, opensslVerify, type Fixture } from "../test/fixture.ts";
 import type { Enroll } from "./index.ts";
 
@@ -53,8 +54,10 @@ describe("POST /v1/enroll", () => {
       assert.equal(enroll.rootCertificates(), identity.caCertificates);
       assert.equal(await usedCount(token._id), 1);
       assert.deepEqual(await eventsOf(device._id), ["device.enrolled"]);
-      const { openClaims } = (await fixture.store.provisioningTokens.readForClaim(token._id)) ?? {};
-      assert.equal(openClaims?.size, 0);
+      await eventually(async () => {
+        const { openClaims } = (await fixture.store.provisioningTokens.readForClaim(token._id)) ?? {};
+        assert.equal(openClaims?.size, 0);
+      });
     });
 
     it("gives a repeated call the same device and device token, and counts no second use", async () => {
@@ -268,15 +271,18 @@ describe("POST /v1/enroll", () => {
       assert.equal(await usedCount(token._id), 1);
     });
 
-    it("a device that was stored but not confirmed keeps its use", async () => {
+    it("a device that was stored without its certificate gets one, for the same use", async () => {
       const { secret, token } = await fixture.newToken({ maxDevices: 1 });
       const dying = await fixture.connect();
       const { client: dyingClient } = await fixture.start({
-        store: { ...dying, provisioningTokens: { ...dying.provisioningTokens, settle: died } },
+        store: { ...dying, certificates: { ...dying.certificates, insertMany: died } },
       });
       const body = { name: "unconfirmed", csr: newKey().csr };
       assert.equal((await dyingClient.enroll(secret, body)).status, 500);
-      assert.equal((await client.enroll(secret, body)).status, 201);
+      const answer = await client.enroll(secret, body);
+      assert.equal(answer.status, 201);
+      const { serialNumber } = new X509Certificate(answer.body.certificateChain);
+      assert.ok(await fixture.store.certificates.get(serialNumber));
       assert.equal(await usedCount(token._id), 1);
     });
   });

@@ -49,6 +49,7 @@ describe("the count of a token's uses", () => {
     async function enrollWhileTakenBack(maxDevices: number, fillUp: boolean) {
       const own = await fixture.connect();
       const { secret, token } = await fixture.newToken({ maxDevices });
+      let offsetMs = 0;
       const taken = {
         ...own.deviceEnrollment,
         insertMany: async (devices: Parameters<typeof own.deviceEnrollment.insertMany>[0]) => {
@@ -57,11 +58,17 @@ describe("the count of a token's uses", () => {
             await own.provisioningTokens.release(token._id, { key, deviceId: id });
           }
           const other = { claims: [{ key: "other", deviceId }], maxDevices, now: new Date() };
+          // So late that the use may be gone.
+          offsetMs = staleClaimMs;
           if (fillUp) await own.provisioningTokens.claim(token._id, other);
           return own.deviceEnrollment.insertMany(devices);
         },
       };
-      const { client } = await fixture.start({ store: { ...own, deviceEnrollment: taken } });
+      const { client } = await fixture.start({
+        store: { ...own, deviceEnrollment: taken },
+        now: () => new Date(Date.now() + offsetMs),
+        maintenanceIntervalMs: 60_000,
+      });
       const name = fillUp ? "slow-loser" : "slow-winner";
       return { token, answer: await client.enroll(secret, { name, csr: newKey().csr }) };
     }

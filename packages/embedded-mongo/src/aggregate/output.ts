@@ -5,6 +5,7 @@ import { valuesEqual } from "../bson/compare.ts";
 import { checkNamespace, ensureCollection, type CommandContext } from "../commands/command.ts";
 import { storable } from "../commands/write-commands.ts";
 import { encodeStored } from "../engine/writer.ts";
+import { duplicateKey } from "../engine/duplicate-key.ts";
 import { CommandError, notSupported } from "../errors.ts";
 import { prepareQuery, type MatchedRow } from "../query/query.ts";
 import type { Collection } from "../storage/catalog.ts";
@@ -120,7 +121,9 @@ function mergeOne(
     return;
   }
   if (spec.whenMatched === "keepExisting") return;
-  if (spec.whenMatched === "fail") throw new CommandError("DuplicateKey", "$merge with whenMatched: fail found an existing document with the same values for the 'on' fields");
+  if (spec.whenMatched === "fail") {
+    throw duplicateKey(collection.ns, { name: `${spec.on.join("_1_")}_`, keyPattern: new Map(spec.on.map((name) => [name, 1])) }, spec.on.map((name) => source.get(name)));
+  }
   const before = decodeDocument(existing.bytes);
   const variables = withVariables(undefined, [["new", source]]);
   const after = spec.whenMatched === "replace" ? source : spec.whenMatched === "merge" ? mergeAll([before, source]) : transforms.reduce((current, transform) => transform(current, variables), before);

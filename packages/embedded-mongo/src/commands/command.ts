@@ -1,6 +1,6 @@
 import type { Encoder } from "../bson/encode.ts";
 import { isDocument, isNumeric, numberOf, typeName, type Document, type Value } from "../bson/values.ts";
-import type { Variables } from "../aggregate/expression.ts";
+import { compileExpression, type Variables } from "../aggregate/expression.ts";
 import type { Cursors } from "../engine/cursors.ts";
 import type { Transaction } from "../engine/transactions.ts";
 import type { DocumentWriter } from "../engine/writer.ts";
@@ -162,14 +162,15 @@ export function documentList(context: { name: string; command: Document }, field
   });
 }
 
-/** `let` as variables. */
+/** `let` as variables: each value is an expression without a document. */
 export function letVariables(value: Value | undefined): Variables | undefined {
   if (value === undefined || value === null) return undefined;
   if (!isDocument(value)) throw new CommandError("TypeMismatch", "BSON field 'let' must be an object");
   for (const name of value.keys()) {
     if (!/^[a-z][\w]*$/.test(name)) throw new CommandError("FailedToParse", `'${name}' starts with an invalid character for a user variable name`);
   }
-  return value;
+  const empty: Document = new Map();
+  return new Map([...value].map(([name, expression]) => [name, compileExpression(expression)(empty)]));
 }
 
 /** Collation `simple` is comparing bytes, which is what the store does; any other one is refused. */

@@ -7,7 +7,7 @@ import { CommandError } from "../errors.ts";
 import type { Collection } from "../storage/catalog.ts";
 import { compileUpdate, type Update } from "../update/update.ts";
 import { upsertBase, upsertId } from "../update/upsert.ts";
-import { checkStatementFields, letVariables, refuseCollation, type CommandContext } from "./command.ts";
+import { refuseCollation, type CommandContext } from "./command.ts";
 import { storable } from "./write-commands.ts";
 
 export interface UpdateStatement {
@@ -18,11 +18,10 @@ export interface UpdateStatement {
   readonly variables: Variables | undefined;
 }
 
-const updateFields = new Set(["q", "u", "c", "multi", "upsert", "collation", "arrayFilters", "hint"]);
+export const updateFields = new Set(["q", "u", "c", "multi", "upsert", "collation", "arrayFilters", "hint"]);
 
 /** Reads one entry of `updates`. */
 export function parseUpdate(source: Document, commandLet: Variables | undefined): UpdateStatement {
-  checkStatementFields(source, updateFields, "update.updates");
   refuseCollation(source.get("collation"));
   const filter = source.get("q");
   if (!isDocument(filter)) throw new CommandError("TypeMismatch", "BSON field 'update.updates.q' must be an object");
@@ -31,8 +30,9 @@ export function parseUpdate(source: Document, commandLet: Variables | undefined)
   if (multi && update.isReplacement) {
     throw new CommandError("FailedToParse", "multi update is not supported for replacement-style update");
   }
-  const constants = letVariables(source.get("c"));
-  const variables = constants ? new Map([...(commandLet ?? []), ...constants]) : commandLet;
+  const given = source.get("c");
+  if (given !== undefined && !isDocument(given)) throw new CommandError("TypeMismatch", "BSON field 'update.updates.c' must be an object");
+  const variables = given ? new Map([...(commandLet ?? []), ...given]) : commandLet;
   return { filter, update, multi, upsert: isTruthy(source.get("upsert")), variables };
 }
 

@@ -1,5 +1,6 @@
 import { ObjectId } from "mongodb";
 import { isDocument, isNumeric, numberOf, typeName, type Document, type Value } from "../bson/values.ts";
+import type { Variables } from "../aggregate/expression.ts";
 import { CommandError } from "../errors.ts";
 
 import { prepareQuery } from "../query/query.ts";
@@ -20,7 +21,7 @@ import {
 } from "./command.ts";
 import { findAndModify, findAndModifyFields } from "./find-and-modify.ts";
 import { hintOf } from "./read-commands.ts";
-import { insertUpsert, parseUpdate, updateRow } from "./update-statement.ts";
+import { insertUpsert, parseUpdate, updateFields, updateRow } from "./update-statement.ts";
 
 /** The most statements one command may have; `hello` says so too. */
 export const MAX_WRITE_BATCH = 100_000;
@@ -132,10 +133,11 @@ function update(context: CommandContext): Document {
   const name = collectionName(context);
   const statements = documentList(context, "updates");
   const commandLet = letVariables(context.command.get("let"));
+  for (const statement of statements) checkStatementFields(statement, updateFields, "update.updates");
   return runStatements(context, statements, (source, progress, index) => {
     const statement = parseUpdate(source, commandLet);
     const collection = context.catalog.find(context.db, name);
-    const rids = collection ? claimMatches(context, collection, source, statement.multi) : [];
+    const rids = collection ? claimMatches(context, collection, source, statement.multi, statement.variables) : [];
     if (rids.length === 0 && statement.upsert) {
       const inserted = insertUpsert(context, ensureCollection(context, name), statement);
       progress.n++;
@@ -162,12 +164,18 @@ interface Match {
 }
 
 /** Finds all documents first: a changed document must not be met a second time by the same statement. */
-function claimMatches(context: CommandContext, collection: Collection, source: Document, multi: boolean): Match[] {
+function claimMatches(
+  context: CommandContext,
+  collection: Collection,
+  source: Document,
+  multi: boolean,
+  variables: Variables | undefined,
+): Match[] {
   const query = prepareQuery(context, collection, {
     filter: source.get("q") as Document,
     limit: multi ? 0 : 1,
     hint: hintOf(source),
-    variables: letVariables(source.get("c") ?? context.command.get("let")),
+    variables,
   });
   const matches = [...query.rows()];
   context.writer.claim(
@@ -181,8 +189,10 @@ const deleteFields = new Set(["q", "limit", "hint", "collation"]);
 
 function deleteDocuments(context: CommandContext): Document {
   const name = collectionName(context);
-  return runStatements(context, documentList(context, "deletes"), (statement, progress) => {
-    checkStatementFields(statement, deleteFields, "delete.deletes");
+  const statements = documentList(context, "deletes");
+  for (const statement of statements) checkStatementFields(statement, deleteFields, "delete.deletes");
+  const commandLet = letVariables(context.command.get("let"));
+  return runStatements(context, statements, (statement, progress) => {
     refuseCollation(statement.get("collation"));
     if (!isDocument(statement.get("q"))) throw new CommandError("TypeMismatch", "BSON field 'delete.deletes.q' must be an object");
     const limit = statement.get("limit");
@@ -191,7 +201,7 @@ function deleteDocuments(context: CommandContext): Document {
     }
     const collection = context.catalog.find(context.db, name);
     if (!collection) return;
-    for (const { rid, bytes } of claimMatches(context, collection, statement, numberOf(limit) === 0)) {
+    for (const { rid, bytes } of claimMatches(context, collection, statement, numberOf(limit) === 0, commandLet)) {
       context.writer.remove(collection, { rid, bytes });
       progress.n++;
     }

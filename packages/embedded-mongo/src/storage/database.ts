@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync, type StatementSyncInstance } from "@photostructure/sqlite";
+import { backup, DatabaseSync, type StatementSyncInstance } from "@photostructure/sqlite";
 import { EmbeddedMongoError } from "../errors.ts";
 
 export const DATABASE_FILE = "data.sqlite";
@@ -31,6 +31,8 @@ export interface Database {
   readonly writer: Connection;
   /** A connection that sees the last committed state from its first read until it is closed. */
   openSnapshot(): Connection;
+  /** Copies the committed state to a file, page by page beside other work. */
+  copyTo(file: string): Promise<void>;
   close(): void;
 }
 
@@ -54,6 +56,7 @@ export function openDatabase(dataDir: string): Database {
         connection.get("SELECT count(*) AS n FROM meta");
         return connection;
       },
+      copyTo: (target) => copySnapshot(file, target),
       close: () => {
         writer.close();
         lock.close();
@@ -62,6 +65,21 @@ export function openDatabase(dataDir: string): Database {
   } catch (error) {
     lock.close();
     throw error;
+  }
+}
+
+/** Pages copied between two turns of the event loop. */
+const COPY_RATE = 256;
+
+/** From a connection that holds a snapshot: commits of others neither wait for the copy nor begin it anew. */
+async function copySnapshot(source: string, target: string): Promise<void> {
+  const sqlite = new DatabaseSync(source, { readOnly: true });
+  try {
+    sqlite.exec("BEGIN");
+    sqlite.prepare("SELECT count(*) FROM meta").get();
+    await backup(sqlite, target, { rate: COPY_RATE });
+  } finally {
+    sqlite.close();
   }
 }
 

@@ -45,7 +45,8 @@ export function match(expected: unknown, actual: unknown, scope: MatchScope, pat
 
 function matchDocument(expected: Plain, actual: unknown, scope: MatchScope, path: string, root: boolean): void {
   if (typeof actual !== "object" || actual === null || Array.isArray(actual)) throw mismatch(path, expected, actual);
-  const fields = actual as Plain;
+  // The driver sends sort orders as Maps.
+  const fields = (actual instanceof Map ? Object.fromEntries(actual) : actual) as Plain;
   for (const [name, wanted] of Object.entries(expected)) {
     const present = Object.hasOwn(fields, name) || fields[name] !== undefined;
     const special = isPlain(wanted) ? Object.keys(wanted)[0] : undefined;

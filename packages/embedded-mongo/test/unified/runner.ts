@@ -36,6 +36,7 @@ export async function runFolder(options: RunnerOptions): Promise<TestResult[]> {
     for (const file of readdirSync(options.folder).filter((name) => name.endsWith(".json")).sort()) {
       const text = readFileSync(join(options.folder, file), "utf8");
       const content = BSON.EJSON.parse(text) as unknown as TestFile;
+      await dropDatabases(content, internal);
       for (const test of content.tests) {
         results.push({ file, test: test.description, outcome: await runTest(content, test, options, internal) });
       }
@@ -73,6 +74,15 @@ function outcomeOf(error: unknown): Outcome {
   if (cause instanceof MongoServerError && refusalCodes.has(Number(cause.code))) return { kind: "refused", feature: cause.message };
   if (error instanceof UnknownOperation) return { kind: "failed", reason: `the runner has no operation ${error.message}` };
   return { kind: "failed", reason: error instanceof Error ? error.message : String(error) };
+}
+
+/** Files use the same names; one must not see what another one left. */
+async function dropDatabases(file: TestFile, client: MongoClient): Promise<void> {
+  for (const entry of file.createEntities ?? []) {
+    for (const spec of Object.values(entry)) {
+      if (spec.databaseName !== undefined && spec.databaseName !== "admin") await client.db(spec.databaseName).dropDatabase();
+    }
+  }
 }
 
 /** Every test starts from the same data; majority, as the format asks. */

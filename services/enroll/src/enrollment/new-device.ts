@@ -46,9 +46,10 @@ export function createNewDevices(options: {
 
   async function claimUse(attempt: Attempt): Promise<OpenUse> {
     const key = claimKeyOf(attempt);
-    const deviceId = newId("dev", now().getTime());
+    const claimedAtMs = now().getTime();
+    const deviceId = newId("dev", claimedAtMs);
     const used = await claims.claim(attempt.token._id, { key, deviceId });
-    return { ...used, key, claimedAtMs: performance.now() };
+    return { ...used, key, claimedAtMs };
   }
 
   async function prepare(attempt: Attempt, { token, deviceId }: OpenUse) {
@@ -71,8 +72,13 @@ export function createNewDevices(options: {
     return { identifier, deviceToken, issued, device };
   }
 
+  /** Far from the age at which somebody else takes a use back. */
+  const isLate = ({ claimedAtMs }: OpenUse): boolean => now().getTime() - claimedAtMs > staleClaimMs / 2;
+
   /** A use that was taken back while this was under way is counted again, or the device goes. */
-  async function confirmUse({ token, deviceId, key }: OpenUse): Promise<void> {
+  async function confirmUse(use: OpenUse): Promise<void> {
+    const { token, deviceId, key } = use;
+    if (!isLate(use)) return claims.settleSoon(token._id, key);
     if (await claims.settle(token._id, key)) return;
     try {
       await claims.claim(token._id, { key, deviceId });
@@ -115,8 +121,8 @@ export function createNewDevices(options: {
       if (!(await isOwn(use))) await claims.release(use.token._id, { key: use.key, deviceId: use.deviceId });
       return undefined;
     }
+    await confirmUse(use);
     await Promise.all([
-      confirmUse(use),
       issued === undefined ? undefined : certificates.record(identifier, issued),
       recordEvent(attempt, device),
     ]);
@@ -132,9 +138,7 @@ export function createNewDevices(options: {
       let prepared;
       try {
         prepared = await prepare(attempt, use);
-        // Far from the age at which somebody else takes the use back.
-        const isLate = performance.now() - use.claimedAtMs > staleClaimMs / 2;
-        if (isLate) throw busy("The platform was too slow; repeat the call.");
+        if (isLate(use)) throw busy("The platform was too slow; repeat the call.");
       } catch (error) {
         await claims.release(use.token._id, { key: use.key, deviceId: use.deviceId });
         throw error;

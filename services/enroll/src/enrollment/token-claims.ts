@@ -1,4 +1,12 @@
-import { createBatcher, createLoop, type AppError, type Logger, type Loop } from "@rciots/runtime";
+import {
+  createBatcher,
+  createLoop,
+  errorMessage,
+  sleep,
+  type AppError,
+  type Logger,
+  type Loop,
+} from "@rciots/runtime";
 import type { ProvisioningToken, Store, TokenClaim } from "@rciots/store";
 import { busy, refuse } from "../refusals.ts";
 
@@ -12,12 +20,19 @@ export interface ClaimedUse {
 export interface TokenClaims {
   /** Counts one use, or finds the open claim of the same request. Throws the refusals of a token. */
   claim(tokenId: string, claim: TokenClaim): Promise<ClaimedUse>;
-  /** Confirms a use; false where it was taken back meanwhile. */
+  /** Confirms a use at once; false where it was taken back meanwhile. */
   settle(tokenId: string, key: string): Promise<boolean>;
+  /**
+   * Confirms a use soon, together with others. For a use that is too young to have been taken back: until it is
+   * confirmed, it only looks like one of a process that died, and would be found to have its device.
+   */
+  settleSoon(tokenId: string, key: string): void;
   /** Takes a use back at once. */
   release(tokenId: string, claim: TokenClaim): Promise<void>;
   /** Finishes or takes back what dead processes left open. */
   recovery: Loop;
+  /** Confirms at once what waits to be. */
+  drain(): Promise<void>;
 }
 
 interface Asked<Value> {
@@ -28,6 +43,10 @@ interface Asked<Value> {
 /** Claims older than this belong to a process that died or lost its store. */
 export const staleClaimMs = 120_000;
 const maxBatch = 100;
+/** Confirmations of this long share one write. */
+const settleSoonMs = 200;
+/** Tokens whose cap is remembered. */
+const maxCaps = 10_000;
 const maxAttempts = 50;
 
 /** Why a token lets nobody in, or nothing; its cap is judged by the claim. */
@@ -73,6 +92,10 @@ export function createTokenClaims(options: {
 }): TokenClaims {
   const { store, logger, now } = options;
   const tokens = store.provisioningTokens;
+  const caps = new Map<string, number | null>();
+  const stopping = new AbortController();
+  let unconfirmed = new Map<string, string[]>();
+  let confirming: Promise<void> | undefined;
 
   /** Counts as many of `claims` as there is room for; undefined where the token changed under way. */
   async function tryClaim(
@@ -102,17 +125,58 @@ export function createTokenClaims(options: {
     });
   }
 
+  /** The usual case in one operation: there is room, as far as was last seen. */
+  async function claimUnseen(
+    tokenId: string,
+    claims: TokenClaim[],
+  ): Promise<(ClaimedUse | Error)[] | undefined> {
+    const maxDevices = caps.get(tokenId);
+    if (maxDevices === undefined) return undefined;
+    const wanted = new Map(claims.map((claim) => [claim.key, claim]));
+    const counted = await tokens.claim(tokenId, { claims: [...wanted.values()], maxDevices, now: now() });
+    if (counted === undefined) return undefined;
+    return claims.map(({ key, deviceId }) => ({
+      token: counted,
+      deviceId: wanted.get(key)?.deviceId ?? deviceId,
+    }));
+  }
+
+  function rememberCap(tokenId: string, outcomes: (ClaimedUse | Error)[]): void {
+    caps.delete(tokenId);
+    const [first] = outcomes;
+    // Where one was refused, the next ones are likely to be: they begin with a look.
+    if (first === undefined || outcomes.some((outcome) => outcome instanceof Error)) return;
+    if (caps.size >= maxCaps) caps.clear();
+    caps.set(tokenId, (first as ClaimedUse).token.maxDevices);
+  }
+
   async function claimAll(tokenId: string, claims: TokenClaim[]): Promise<(ClaimedUse | Error)[]> {
-    for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
-      const outcomes = await tryClaim(tokenId, claims);
-      if (outcomes !== undefined) return outcomes;
+    let outcomes = await claimUnseen(tokenId, claims);
+    for (let attempt = 0; outcomes === undefined && attempt < maxAttempts; attempt += 1) {
+      outcomes = await tryClaim(tokenId, claims);
     }
-    return claims.map(() => busy("The provisioning token is being used by too many at once."));
+    outcomes ??= claims.map(() => busy("The provisioning token is being used by too many at once."));
+    rememberCap(tokenId, outcomes);
+    return outcomes;
   }
 
   async function settleAll(tokenId: string, keys: string[]): Promise<boolean[]> {
     const open = await tokens.settle(tokenId, keys);
     return keys.map((key) => open.has(key));
+  }
+
+  async function confirmSoon(): Promise<void> {
+    await sleep(settleSoonMs, stopping.signal);
+    const confirmed = unconfirmed;
+    unconfirmed = new Map();
+    confirming = undefined;
+    for (const [tokenId, keys] of confirmed) {
+      try {
+        await tokens.settle(tokenId, keys);
+      } catch (error) {
+        logger.warn({ tokenId, error: errorMessage(error) }, "uses of a token stay open until recovery");
+      }
+    }
   }
 
   async function recover(): Promise<void> {
@@ -131,8 +195,16 @@ export function createTokenClaims(options: {
   return {
     claim: (tokenId, value) => claiming.add({ tokenId, value }),
     settle: (tokenId, value) => settling.add({ tokenId, value }),
+    settleSoon(tokenId, key) {
+      unconfirmed.set(tokenId, [...(unconfirmed.get(tokenId) ?? []), key]);
+      confirming ??= confirmSoon();
+    },
     async release(tokenId, claim) {
       await tokens.release(tokenId, claim);
+    },
+    async drain() {
+      stopping.abort();
+      await confirming;
     },
     recovery: createLoop({
       name: "open uses of tokens",
