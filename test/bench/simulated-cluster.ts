@@ -12,7 +12,8 @@ import { KubeError } from "../../agent/src/kube/kube-error.ts";
 
 /*
  * A Kubernetes API in memory, for load: thousands of agents in one process, each with a cluster of its own. It keeps
- * objects, answers watches and reports workloads as ready at once. It validates nothing and merges nothing: what an
+ * objects, answers watches and reports workloads as ready at once, or as its
+ * `behaviour` says. It validates nothing and merges nothing: what an
  * API server really does is tested against a real one, in the cluster and e2e tests.
  */
 
@@ -37,24 +38,37 @@ const builtIn: ResourceType[] = [
   verbs: ["create", "delete", "get", "list", "patch", "update", "watch"],
 }));
 
-/** What a controller and a kubelet would have written by the time everything runs. */
-function readyStatus(object: KubeObject, generation: number): Record<string, unknown> | undefined {
+/**
+ * How workloads fare: `healthy` at once; `degraded` some seconds after they were; `stuck`, whose pods never get
+ * ready; `refused`, where the API server takes no Deployment.
+ */
+export type WorkloadBehaviour = "healthy" | "degraded" | "stuck" | "refused";
+
+const workloadKinds = ["Deployment", "StatefulSet", "DaemonSet"];
+
+/** What a controller and a kubelet would have written by the time `isReady`, or before. */
+function statusOf(
+  object: KubeObject,
+  generation: number,
+  isReady: boolean,
+): Record<string, unknown> | undefined {
   if (object.kind === "Namespace") return { phase: "Active" };
-  if (!["Deployment", "StatefulSet", "DaemonSet"].includes(object.kind)) return undefined;
+  if (!workloadKinds.includes(object.kind)) return undefined;
   const replicas = (object["spec"] as { replicas?: number } | undefined)?.replicas ?? 1;
+  const ready = isReady ? replicas : 0;
   return {
     observedGeneration: generation,
     replicas,
-    readyReplicas: replicas,
+    readyReplicas: ready,
     updatedReplicas: replicas,
-    availableReplicas: replicas,
+    availableReplicas: ready,
     currentReplicas: replicas,
     desiredNumberScheduled: 1,
     currentNumberScheduled: 1,
     updatedNumberScheduled: 1,
-    numberAvailable: 1,
-    numberReady: 1,
-    conditions: [{ type: "Available", status: "True" }],
+    numberAvailable: isReady ? 1 : 0,
+    numberReady: isReady ? 1 : 0,
+    conditions: [{ type: "Available", status: isReady ? "True" : "False" }],
   };
 }
 
@@ -65,7 +79,18 @@ export interface SimulatedCluster extends Cluster {
   readonly applyCount: number;
 }
 
-export function createSimulatedCluster(): SimulatedCluster {
+export interface SimulatedClusterOptions {
+  /** Default: everything is healthy at once. */
+  behaviour?: WorkloadBehaviour;
+  /** How long degraded workloads are healthy first. Default: 5 s. */
+  degradeAfterMs?: number;
+  /** Told of each object that was applied and changed. */
+  onApplied?: (object: KubeObject) => void;
+}
+
+export function createSimulatedCluster(options: SimulatedClusterOptions = {}): SimulatedCluster {
+  const { behaviour = "healthy", degradeAfterMs = 5_000, onApplied } = options;
+  const timers = new Set<NodeJS.Timeout>();
   const objects = new Map<string, KubeObject>();
   const watchers = new Set<{ apiVersion: string; kind: string; onEvent: (event: WatchEvent) => void }>();
   let version = 1;
@@ -84,7 +109,7 @@ export function createSimulatedCluster(): SimulatedCluster {
     if (isSame) return known;
     version += 1;
     const generation = (known?.metadata.generation ?? 0) + 1;
-    const status = readyStatus(desired, generation);
+    const status = statusOf(desired, generation, behaviour !== "stuck");
     const object: KubeObject = {
       ...desired,
       metadata: {
@@ -98,7 +123,33 @@ export function createSimulatedCluster(): SimulatedCluster {
     };
     objects.set(objectKey(ref), object);
     notify(known === undefined ? "ADDED" : "MODIFIED", object);
+    onApplied?.(desired);
+    if (behaviour === "degraded" && workloadKinds.includes(object.kind)) degradeLater(ref);
     return object;
+  }
+
+  /** Its pods stop being ready, as when a node runs out of memory. */
+  function degradeLater(ref: ObjectRef): void {
+    const timer = setTimeout(() => {
+      timers.delete(timer);
+      const known = objects.get(objectKey(ref));
+      if (known === undefined) return;
+      version += 1;
+      const status = statusOf(known, known.metadata.generation ?? 1, false);
+      const object = { ...known, metadata: { ...known.metadata, resourceVersion: String(version) }, status };
+      objects.set(objectKey(ref), object);
+      notify("MODIFIED", object);
+    }, degradeAfterMs);
+    timers.add(timer.unref());
+  }
+
+  function refuseWorkloads({ kind, name }: ObjectRef): void {
+    if (behaviour !== "refused" || !workloadKinds.includes(kind)) return;
+    throw new KubeError({
+      status: 422,
+      reason: "Invalid",
+      message: `${kind} "${name}" is invalid: spec.template: Forbidden: this simulated cluster takes no workloads`,
+    });
   }
 
   return {
@@ -123,6 +174,7 @@ export function createSimulatedCluster(): SimulatedCluster {
     },
     async apply({ ref, json }, { dryRun }) {
       applyCount += 1;
+      refuseWorkloads(ref);
       const desired = JSON.parse(Buffer.from(json).toString("utf8")) as KubeObject;
       return dryRun === true ? desired : stored(ref, desired);
     },
@@ -169,6 +221,9 @@ export function createSimulatedCluster(): SimulatedCluster {
       objects.set(objectKey({ apiVersion: "v1", kind: "Secret", namespace, name }), object);
       return content;
     },
-    close: () => undefined,
+    close() {
+      for (const timer of timers) clearTimeout(timer);
+      timers.clear();
+    },
   };
 }

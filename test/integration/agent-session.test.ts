@@ -239,14 +239,12 @@ describe("when an agent meets the platform", () => {
     const deviceId = idOf(agent);
     await platform.desired.set(deviceId, 1, [configMap("one")]);
     await observes(deviceId, 1, "healthy");
-    await platform.db
-      .collection("devices")
-      .updateOne(
-        { _id: deviceId as never },
-        {
-          $set: { status: "decommissioned", decommission: { wipeWorkloads: true, requestedAt: new Date() } },
-        },
-      );
+    await platform.db.collection("devices").updateOne(
+      { _id: deviceId as never },
+      {
+        $set: { status: "decommissioned", decommission: { wipeWorkloads: true, requestedAt: new Date() } },
+      },
+    );
     platform.bus.publish("device:access-changed", { organizationId: platform.organizationId, deviceId });
     assert.deepEqual(await agent.finished, { kind: "decommissioned", deviceId });
     const ref = { apiVersion: "v1", kind: "ConfigMap", namespace: "default", name: "one" };

@@ -303,6 +303,12 @@ describe("admission to the channel", () => {
     });
   });
 
+  it("leaves no loop or lease behind where its port is taken", async () => {
+    const port = running.connector.address()?.port ?? 0;
+    await assert.rejects(startConnector(world, { connectorId: "late", port }), /EADDRINUSE/);
+    assert.deepEqual(await world.store.leases.active("connector:late"), []);
+  });
+
   describe("TLS session tickets", () => {
     const resumed = (of: Running) => of.connector.stats().edge["resumed"] ?? 0;
 
@@ -343,6 +349,20 @@ describe("admission to the channel", () => {
         }
       });
     }
+
+    it("get new keys where the stored ones can't be opened any more", async () => {
+      await world.store.platformValues.set("tls-ticket-keys", "sealed with a key that is lost");
+      const started = await Promise.all(
+        ["lost-1", "lost-2"].map((connectorId) => startConnector(world, { connectorId })),
+      );
+      try {
+        const device = await world.addDevice(organization);
+        const agent = createTlsAgent({ device, ca: world.root.pem });
+        for (const one of started) await visit(one, device, agent);
+      } finally {
+        await Promise.all(started.map((one) => one.stop()));
+      }
+    });
 
     it("get new keys when theirs are old, on every connector", async () => {
       let later = 0;

@@ -112,8 +112,7 @@ describe("a hostile device", () => {
     return client;
   }
   /** Writes a frame past socket.io's own encoding. */
-  const write = (client: Client, frame: string | Buffer): void =>
-    void client.socket.io.engine.write(frame);
+  const write = (client: Client, frame: string | Buffer): void => void client.socket.io.engine.write(frame);
 
   before(async () => {
     fixture = await createFixture();

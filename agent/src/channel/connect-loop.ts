@@ -20,6 +20,7 @@ export interface ConnectLoopOptions {
   hello: () => Promise<DeviceRequest<"session:hello">>;
   /** The platform answered hello; the session may be used until `onEnd`. */
   onLive: (session: Session, answer: DeviceResponse<"session:hello">, sentAt: number) => void;
+  /** A session is over, or could not begin. */
   onEnd: (end: SessionEnd) => void;
   /** The certificate at hand can't be valid any more, as far as this device can tell. */
   isExpired: (identity: DeviceIdentity) => boolean;
@@ -66,6 +67,7 @@ export async function runConnectLoop(
     let openedAt: number | undefined;
     const end = await sessionOnce(options, signal, () => (openedAt = now()));
     if (openedAt !== undefined && now() - openedAt >= livedLongMs) backoff.reset();
+    options.onEnd(end);
     cuts = end.code === cutCode ? cuts + 1 : 0;
     return cuts > 0 && cuts % cutsBeforeRecovery === 0 ? { ...end, code: "certificate_invalid" } : end;
   }
@@ -111,7 +113,6 @@ async function sessionOnce(
     return await session.ended;
   } finally {
     signal.removeEventListener("abort", stop);
-    options.onEnd(await session.ended);
   }
 }
 

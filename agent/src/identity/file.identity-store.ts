@@ -64,7 +64,8 @@ async function keepPrevious(file: string, previous: string): Promise<void> {
 }
 
 async function replaceFile(folder: string, file: string, content: string): Promise<void> {
-  const draft = `${file}.${process.pid}.tmp`;
+  // One name: what a kill leaves is overwritten by the next write.
+  const draft = `${file}.tmp`;
   const handle = await open(draft, "w", 0o600);
   try {
     await handle.writeFile(content);

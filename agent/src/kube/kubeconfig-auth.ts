@@ -1,5 +1,7 @@
+import { readFile } from "node:fs/promises";
 import type { Agent } from "node:http";
 import type { RequestOptions } from "node:https";
+import { dirname, resolve } from "node:path";
 import { AppError, errorMessage } from "@rciots/runtime";
 import type { KubeConfig } from "@kubernetes/client-node";
 import { type Auth, createCachedAuth, type Credentials } from "./auth.ts";
@@ -29,7 +31,11 @@ export function createKubeconfigAuth({ path, context }: KubeconfigOptions): Auth
 
   const auth = createCachedAuth(async () => {
     try {
-      return await credentialsOf(await reload());
+      const loaded = await reload();
+      const credentials = await credentialsOf(loaded);
+      const token = credentials.headers["authorization"] ? undefined : await tokenFromFile(path, loaded);
+      if (token === undefined) return credentials;
+      return { ...credentials, headers: { ...credentials.headers, authorization: `Bearer ${token}` } };
     } catch (cause) {
       const message = `The kubeconfig ${path} can't be used: ${errorMessage(cause)}`;
       throw new AppError({ code: "kubeconfig_unusable", status: 500, message, cause });
@@ -43,6 +49,20 @@ export function createKubeconfigAuth({ path, context }: KubeconfigOptions): Auth
       auth.invalidate();
     },
   };
+}
+
+interface RawKubeconfig {
+  readonly users?: readonly { readonly name?: string; readonly user?: { readonly tokenFile?: string } }[];
+}
+
+/** The library knows no `tokenFile`; a relative one is beside the kubeconfig. */
+async function tokenFromFile(path: string, config: KubeConfig): Promise<string | undefined> {
+  const { parse } = await import("yaml");
+  const raw = parse(await readFile(path, "utf8")) as RawKubeconfig | null;
+  const name = config.getCurrentUser()?.name;
+  const tokenFile = raw?.users?.find((user) => user.name === name)?.user?.tokenFile;
+  if (!tokenFile) return undefined;
+  return (await readFile(resolve(dirname(path), tokenFile), "utf8")).trim();
 }
 
 async function credentialsOf(config: KubeConfig): Promise<Credentials> {

@@ -16,7 +16,6 @@ export type KindId = Pick<ObjectRef, "apiVersion" | "kind">;
 export type WatchMode = "starting" | "watching" | "polling" | "blind";
 
 export interface Observation extends LiveMark {
-  readonly generation: number | undefined;
   readonly deleting: boolean;
 }
 
@@ -168,7 +167,6 @@ async function watchKind(
 function observationOf(object: WatchEvent["object"]): Observation {
   return {
     ...markOf(object),
-    generation: object.metadata.generation,
     deleting: object.metadata.deletionTimestamp !== undefined,
   };
 }

@@ -8,10 +8,10 @@ import { createDriftWatch, type KindId, type Observation, type WatchMode } from 
 import { healthOf } from "./health.ts";
 import { createInventoryLedger } from "./inventory-ledger.ts";
 import { type DocumentFault, prepareRevision } from "./manifest.ts";
-import { observeObject } from "./observation.ts";
+import { isSameContent, observeObject, requireCorrection } from "./observation.ts";
 import { createPruner, type PruneResult } from "./pruner.ts";
 import type { RevisionRecord } from "./revision.ts";
-import { applyDueAtMs, carryOver, type LiveMark, markOf, type TrackedObject } from "./tracked-object.ts";
+import { applyDueAtMs, carryOver, markOf, type TrackedObject } from "./tracked-object.ts";
 import { type Summary, summarize } from "./verdict.ts";
 
 export interface EnforcementOptions {
@@ -94,8 +94,12 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     logger,
     onObject: (key, observation) => observe(key, observation),
     onListed: (kind, keys) => {
-      for (const [key, object] of tracked)
-        if (isOfKind(object, kind) && !keys.has(key)) observe(key, undefined);
+      // Applied while the list was under way, or gone: a look at the object itself decides.
+      const missing = [...tracked].filter(
+        ([key, object]) => isOfKind(object, kind) && object.live && !keys.has(key),
+      );
+      for (const [, object] of missing) object.stale = true;
+      if (missing.length > 0) options.onWork();
     },
     onBlind: (kind) => {
       for (const object of tracked.values()) if (isOfKind(object, kind)) object.dirty = true;
@@ -103,10 +107,11 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     },
   });
 
+  const observeOptions = () => ({ nowMs: nowMs(), driftIntervalMs, logger });
+
   const observe = (key: string, observation: Observation | undefined): void => {
     const object = tracked.get(key);
-    if (object && observeObject(object, observation, { nowMs: nowMs(), driftIntervalMs, logger }))
-      options.onWork();
+    if (object && observeObject(object, observation, observeOptions())) options.onWork();
   };
 
   const prepare = async ({ cancelled, abort }: ApplySignals): Promise<void> => {
@@ -183,19 +188,14 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     try {
       const read = await cluster.get(object.object.ref, { signal, metadataOnly: !object.object.hasStatus });
       object.health = healthOf(read);
-      if (!read) object.dirty = true;
-      else acceptMark(object, markOf(read));
+      const mark = read && markOf(read);
+      if (mark && isSameContent(object, mark)) object.live = mark;
+      else requireCorrection(object, mark ? "changed" : "deleted", observeOptions());
     } catch (error) {
       if (!isKubeError(error) || isUnreachable(error)) throw error;
       object.health = { health: "Unknown", message: error.message };
     }
     options.onProgress();
-  };
-
-  const acceptMark = (object: TrackedObject, mark: LiveMark): void => {
-    const { live } = object;
-    if (!live || live.uid !== mark.uid || live.ownedHash !== mark.ownedHash) object.dirty = true;
-    else object.live = mark;
   };
 
   const step: Enforcement["step"] = async (signals) => {

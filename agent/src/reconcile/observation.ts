@@ -1,7 +1,7 @@
 import type { Logger } from "@rciots/runtime";
 import { describeRef } from "../kube/cluster.ts";
 import type { Observation } from "./drift-watch.ts";
-import type { TrackedObject } from "./tracked-object.ts";
+import type { LiveMark, TrackedObject } from "./tracked-object.ts";
 
 export interface ObserveOptions {
   readonly nowMs: number;
@@ -27,7 +27,7 @@ export function observeObject(
     return false;
   }
   if (!live || observation?.resourceVersion === live.resourceVersion) return false;
-  if (!observation || observation.uid !== live.uid || observation.ownedHash !== live.ownedHash) {
+  if (!observation || !isSameContent(tracked, observation)) {
     requireCorrection(tracked, observation ? "changed" : "deleted", options);
     return true;
   }
@@ -39,8 +39,17 @@ export function observeObject(
   return false;
 }
 
+/** Whether it is the object that was applied, with every field that is ours as it was applied. */
+export function isSameContent({ live }: TrackedObject, mark: LiveMark): boolean {
+  return live !== undefined && live.uid === mark.uid && live.ownedHash === mark.ownedHash;
+}
+
 /** Two managers that undo each other's work must not do so in a tight loop: each repetition waits longer. */
-function requireCorrection(tracked: TrackedObject, what: string, options: ObserveOptions): void {
+export function requireCorrection(
+  tracked: TrackedObject,
+  what: "changed" | "deleted",
+  options: ObserveOptions,
+): void {
   const { nowMs, driftIntervalMs, logger } = options;
   const { corrections } = tracked;
   const repeated = corrections !== undefined && nowMs - corrections.lastAtMs < 2 * driftIntervalMs;

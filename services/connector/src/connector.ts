@@ -86,21 +86,32 @@ export interface Connector {
 const updateDelayMs = 250;
 const drainBatch = 100;
 const farewellTimeoutMs = 5_000;
+const emptyHandshake = Object.freeze({
+  headers: {},
+  time: "",
+  address: "",
+  xdomain: false,
+  secure: true,
+  issued: 0,
+  url: "",
+  query: {},
+  auth: {},
+});
 
-/** What no longer matters once the session is there: request, headers and handshake of ten thousand peers. */
+/**
+ * What no longer matters once the session is there: request, headers and handshake of ten thousand peers.
+ * engine.io keeps the request alive through a listener of its own, so that what hangs on it goes too.
+ */
 function lighten(socket: Socket): void {
-  const handshake = {
+  Object.assign(socket.conn.request, {
+    rawHeaders: [],
     headers: {},
-    time: "",
-    address: "",
-    xdomain: false,
-    secure: true,
-    issued: 0,
     url: "",
-    query: {},
-    auth: {},
-  };
-  Object.assign(socket, { handshake });
+    websocket: null,
+    _query: {},
+    client: null,
+  });
+  Object.assign(socket, { handshake: emptyHandshake });
   Object.assign(socket.conn, { request: null });
 }
 
@@ -285,34 +296,48 @@ export function createConnector(options: ConnectorOptions): Connector {
     if (sessions.length > 0) await new Promise((resolve) => setTimeout(resolve, settings.cutGraceMs));
   }
 
+  async function begin(): Promise<void> {
+    await Promise.all([ticketKeys.load(), authorities.refresh()]);
+    await presence.start();
+    edge = createEdgeServer({ edgeTls, ticketKeys, settings, logger });
+    listen(edge);
+    subscribe();
+    await edge.listen(options.host, options.port);
+    monitor.start();
+    patrol.loop.start();
+    ticketKeys.loop.start();
+    logger.info({ connectorId, address: edge.address() }, "connector listens for devices");
+  }
+
+  async function stop(): Promise<void> {
+    isDraining = true;
+    for (const end of unsubscribe) end();
+    edge?.refuseNew();
+    await Promise.all([patrol.loop.stop(), ticketKeys.loop.stop()]);
+    await drainSessions();
+    await edge?.close();
+    await Promise.all([delivery.drain(), reports.drain(), desired.drain()]);
+    await presence.stop();
+    updates.flush();
+    monitor.stop();
+  }
+
   return {
     async start() {
       if (edge !== undefined) {
         throw new AppError({ code: "already_started", status: 500, message: "The connector runs already." });
       }
-      await Promise.all([ticketKeys.load(), authorities.refresh()]);
-      await presence.start();
-      edge = createEdgeServer({ edgeTls, ticketKeys, settings, logger });
-      listen(edge);
-      subscribe();
-      await edge.listen(options.host, options.port);
-      monitor.start();
-      patrol.loop.start();
-      ticketKeys.loop.start();
-      logger.info({ connectorId, address: edge.address() }, "connector listens for devices");
+      try {
+        await begin();
+      } catch (error) {
+        // Such as a port that is taken: the loops that run already must not go on alone.
+        await stop().catch((failure: unknown) =>
+          logger.warn({ error: errorMessage(failure) }, "connector did not stop cleanly"),
+        );
+        throw error;
+      }
     },
-    async stop() {
-      isDraining = true;
-      for (const end of unsubscribe) end();
-      edge?.refuseNew();
-      await Promise.all([patrol.loop.stop(), ticketKeys.loop.stop()]);
-      await drainSessions();
-      await edge?.close();
-      await Promise.all([delivery.drain(), reports.drain(), desired.drain()]);
-      await presence.stop();
-      updates.flush();
-      monitor.stop();
-    },
+    stop,
     address: () => edge?.address() ?? null,
     health() {
       const patrolAgeMs = patrol.loop.ageMs();

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { createLoop, errorMessage, type Logger, type Loop, type Sealer } from "@rciots/runtime";
+import { createLoop, errorMessage, sleep, type Logger, type Loop, type Sealer } from "@rciots/runtime";
 import type { Store } from "@rciots/store";
 
 export interface TicketKeys {
@@ -19,6 +19,8 @@ const valueName = "tls-ticket-keys";
 const aad = "platform:tls-ticket-keys";
 const keyBytes = 48;
 const leaseMs = 10_000;
+const maxTries = 20;
+const retryMs = 250;
 
 /**
  * Shares the keys of TLS session tickets among connectors and over restarts, so that a device resumes wherever
@@ -67,12 +69,20 @@ export function createTicketKeys(options: {
     }
   }
 
+  async function read(): Promise<Buffer> {
+    for (let tries = 0; tries < maxTries; tries += 1) {
+      const stored = open(await store.platformValues.getOrCreate(valueName, make));
+      const { keys } = isOld(stored) ? await rotate() : stored;
+      const bytes = Buffer.from(keys, "base64");
+      if (bytes.length === keyBytes) return bytes;
+      // Another replica is replacing them right now.
+      await sleep(retryMs);
+    }
+    throw new Error("There are no TLS ticket keys that can be opened.");
+  }
+
   async function load(): Promise<void> {
-    const stored = open(await store.platformValues.getOrCreate(valueName, make));
-    const { keys } = isOld(stored) ? await rotate() : stored;
-    const bytes = Buffer.from(keys, "base64");
-    // Another replica replaces them right now: the next look finds its keys.
-    if (bytes.length !== keyBytes) throw new Error("The TLS ticket keys are being replaced.");
+    const bytes = await read();
     if (current?.equals(bytes) === true) return;
     current = bytes;
     options.onChange();

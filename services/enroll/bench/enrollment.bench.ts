@@ -38,7 +38,7 @@ async function measure(
     loopDelayP99Ms: Math.round(delay.percentile(99) / 1e6),
     failures: report.failures,
   };
-  console.log(title, JSON.stringify(figures));
+  process.stdout.write(`${title} ${JSON.stringify(figures)}\n`);
 }
 
 await measure("warm-up", { kind: "closed", rate: 8, count: 200, prefix: "warm" });

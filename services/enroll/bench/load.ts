@@ -38,7 +38,7 @@ async function enrol(order: LoadOrder, index: number, csr: string): Promise<stri
   const body = { name: `${order.prefix}-${index}`, csr };
   const answer = await client.enroll(order.token, body);
   client.close();
-  return answer.status === 201 ? "" : `${answer.status} ${String(answer.body?.code)}`;
+  return answer.status === 201 ? "" : `${answer.status} ${answer.bytes.toString().slice(0, 200)}`;
 }
 
 export async function runLoad(order: LoadOrder): Promise<LoadReport> {

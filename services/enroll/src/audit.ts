@@ -31,7 +31,7 @@ export function createAudit({
   const batcher = createBatcher<NewEvent, undefined>({
     maxSize: 500,
     async run(events) {
-      await store.events.append(...events);
+      await store.events.appendMany(events);
       return events.map(() => undefined);
     },
   });

@@ -66,6 +66,8 @@ export interface Enroll {
   rootCertificates(): string;
 }
 
+/** More wait in the kernel's queue for nothing; a device that is refused comes back. */
+const maxConnections = 10_000;
 const tlsLimits = { minVersion: "TLSv1.2", handshakeTimeout: 15_000 } as const;
 
 /** Enrolment: the platform's certificate authority and the HTTPS endpoint devices get their identity from. */
@@ -81,6 +83,7 @@ export function createEnroll(options: EnrollOptions): Enroll {
   });
   // Created with TLS options, so it is one.
   const server = http.server as TlsServer;
+  server.maxConnections = maxConnections;
   let endTlsSubscription: () => void = () => undefined;
 
   function useCertificate({ key, cert }: TlsMaterial): void {

@@ -41,7 +41,10 @@ export function createCommandRunner(options: {
   const committedView: View = { connection, snapshot: Infinity, overlay: () => undefined };
 
   const contextOf = (pending: Pending, transaction: Transaction | undefined): CommandContext => ({
-    ...services,
+    catalog: services.catalog,
+    encoder: services.encoder,
+    cursors: services.cursors,
+    serverInfo: services.serverInfo,
     name: pending.name,
     db: pending.request.db,
     command: pending.request.command,

@@ -13,7 +13,8 @@ const MAX_CURSORS = 5000;
 export type ResultDocument = Document | RawDocument;
 
 interface Cursor {
-  readonly id: bigint;
+  /** Zero until the cursor outlives its first answer. */
+  id: bigint;
   readonly ns: string;
   readonly transaction: Transaction | undefined;
   readonly results: Iterator<ResultDocument>;
@@ -70,9 +71,10 @@ export function createCursors(encoder: Encoder): Cursors {
 
   return {
     open: ({ ns, results, size, single, transaction }) => {
-      const cursor: Cursor = { id: randomId(), ns, transaction, results, ahead: undefined, usedAt: 0 };
+      const cursor: Cursor = { id: 0n, ns, transaction, results, ahead: undefined, usedAt: 0 };
       const { batch, done } = fill(cursor, size);
       if (!done && !single) {
+        cursor.id = randomId();
         if (cursors.size >= MAX_CURSORS) throw new CommandError("ExceededMemoryLimit", `more than ${MAX_CURSORS} cursors are open`);
         cursors.set(cursor.id, cursor);
       }

@@ -29,6 +29,8 @@ export type Plan =
       /** In key order and apart from each other. */
       readonly ranges: readonly KeyRange[];
       readonly reverse: boolean;
+      /** Every range is one whole key of a unique index: `from` leads to one document at most. */
+      readonly unique: boolean;
     }
   | { readonly kind: "union"; readonly plans: readonly Plan[] };
 
@@ -137,8 +139,9 @@ function samePattern(access: Accessible, hint: ReadonlyMap<string, Value>): bool
 interface Bounded {
   readonly ranges: readonly KeyRange[];
   readonly score: number;
-  /** How many leading fields are fixed to one value each. */
+  /** Leading fields fixed to one value each. */
   readonly fixed: ReadonlySet<string>;
+  readonly wholeKeys: boolean;
 }
 
 function candidateOf(
@@ -154,7 +157,13 @@ function candidateOf(
   const score =
     bounded.score + (sorted && sort.length > 0 ? scores.order : 0) + (forced ? scores.hinted : 0);
   if (score === 0) return undefined;
-  const plan: Plan = { kind: "index", access, ranges: bounded.ranges, reverse: direction === "reverse" };
+  const plan: Plan = {
+    kind: "index",
+    access,
+    ranges: bounded.ranges,
+    reverse: direction === "reverse",
+    unique: access.unique && bounded.wholeKeys,
+  };
   return { plan, sorted, score };
 }
 
@@ -162,21 +171,24 @@ function boundRanges(access: Accessible, conjuncts: readonly Conjunct[]): Bounde
   let prefixes: Buffer[] = [Buffer.alloc(0)];
   let score = 0;
   const fixed = new Set<string>();
+  let pointed = 0;
   for (const field of access.fields) {
     const own = conjuncts.filter((conjunct) => conjunct.path === field.name);
     const bounds = boundsOf(own, field.descending, access.multikey);
     if (!bounds) break;
     if (bounds.kind === "range") {
       score += scores.range;
-      return { ranges: prefixes.map((prefix) => joined(prefix, bounds)), score, fixed };
+      return { ranges: prefixes.map((prefix) => joined(prefix, bounds)), score, fixed, wholeKeys: false };
     }
     if (prefixes.length * bounds.keys.length > MAX_RANGES && prefixes.length > 1) break;
     prefixes = prefixes.flatMap((prefix) => bounds.keys.map((key) => Buffer.concat([prefix, key])));
+    pointed++;
     score += bounds.keys.length === 1 ? scores.point : scores.points;
     if (bounds.keys.length === 1) fixed.add(field.name);
   }
   if (access.unique && fixed.size === access.fields.length) score = scores.uniquePoint;
-  return { ranges: prefixes.map((prefix) => ({ from: prefix, below: afterPrefix(prefix) })), score, fixed };
+  const ranges = prefixes.map((prefix) => ({ from: prefix, below: afterPrefix(prefix) }));
+  return { ranges, score, fixed, wholeKeys: pointed === access.fields.length };
 }
 
 function joined(prefix: Buffer, range: { from: Buffer; below: Buffer | undefined }): KeyRange {

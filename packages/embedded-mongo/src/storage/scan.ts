@@ -120,6 +120,14 @@ function* rangeRows(
   range: KeyRange,
   stats: ScanStats,
 ): Generator<StoredRow, void> {
+  if (plan.unique) {
+    const row = connection.get(pointSql(collection, plan), range.from);
+    if (!row) return;
+    stats.keysExamined++;
+    stats.docsExamined++;
+    yield { rid: row["rid"] as number, bytes: row["doc"] as Uint8Array };
+    return;
+  }
   const sql = rangeSql(collection, plan, range.below === undefined);
   let lastKey: SqlValue = plan.reverse ? (range.below ?? endOfKeys) : range.from;
   let lastRid = -1;
@@ -139,6 +147,11 @@ function* rangeRows(
 
 /** Above every key: no type has this number. */
 const endOfKeys = Buffer.from([255, 255]);
+
+function pointSql(collection: Collection, { access }: IndexPlan): string {
+  if (!access.index) return `SELECT rid, doc FROM ${collection.table} WHERE key = ?`;
+  return `SELECT d.rid, d.doc FROM ${access.index.table} i CROSS JOIN ${collection.table} d ON d.rid = i.rid WHERE i.key = ?`;
+}
 
 /** Places are (key, rid) pairs; a rid of -1 is before every document with that key. */
 function rangeSql(collection: Collection, plan: IndexPlan, unbounded: boolean): string {

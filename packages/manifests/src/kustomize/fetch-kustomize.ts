@@ -109,6 +109,6 @@ function goCommand(
 function missing(reason: string, cause?: unknown): AppError {
   const message =
     `There is no kustomize on this machine, and ${reason}. ` +
-    "Install kustomize, kubectl 1.24 or newer, oc 4.11 or newer, or Go, and start again.";
+    "Install kustomize, kubectl 1.24 or newer, oc 4.14 or newer, or Go, and start again.";
   return new AppError({ code: "kustomize_missing", status: 503, message, cause });
 }

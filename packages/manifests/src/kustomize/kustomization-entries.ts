@@ -118,6 +118,9 @@ const readers: Readonly<Record<string, Reader>> = {
 
 const knownFields = new Set([...plainFields, ...helmFields, ...Object.keys(readers)]);
 
+/** Lists of plugin configurations, inline or by path. */
+export const pluginFields: readonly string[] = ["generators", "transformers", "validators"];
+
 /** Fields no reader here knows: refused, since a newer kustomize may let one of them load files. */
 export function unknownFields(kustomization: PlainRecord): string[] {
   return Object.keys(kustomization).filter((field) => !knownFields.has(field));

@@ -65,10 +65,13 @@ function compileString(
   refuse: (code: string, entry: string, reason: string) => void,
 ): (string | Slot)[] | null {
   const { path, text } = found;
-  const field = fieldName(path);
   const isSecretData = kind === "Secret" && path[0] === "data" && path.length === 2;
+  const isTemplate = text.includes("${");
+  // Nearly all strings end here.
+  if (!isTemplate && !isSecretData) return null;
+  const field = fieldName(path);
   try {
-    if (!text.includes("${")) return isSecretData ? encodedSlot(text, field) : null;
+    if (!isTemplate) return encodedSlot(text, field);
     if (path.length === 1 && (path[0] === "apiVersion" || path[0] === "kind")) {
       refuse("placeholder_not_allowed", text, `${field} cannot hold a placeholder`);
       return null;

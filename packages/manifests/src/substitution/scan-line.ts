@@ -5,6 +5,7 @@ export interface ScannedString {
   end: number;
   /** What it means. */
   text: string;
+  /** Good during the visit only: the array is used again. */
   path: readonly (string | number)[];
 }
 
@@ -28,8 +29,10 @@ export function scanLine(line: string, visitor: LineVisitor): void {
   };
   const readString = (): { start: number; text: string } => {
     const start = at;
-    at += 1;
-    while (line[at] !== '"') at += line[at] === "\\" ? 2 : 1;
+    at = line.indexOf('"', start + 1) + 1;
+    const raw = line.slice(start + 1, at - 1);
+    if (!raw.includes("\\")) return { start, text: raw };
+    for (at = start + 1; line[at] !== '"'; at += 1) if (line[at] === "\\") at += 1;
     at += 1;
     return { start, text: JSON.parse(line.slice(start, at)) as string };
   };
@@ -67,7 +70,7 @@ export function scanLine(line: string, visitor: LineVisitor): void {
     else if (first === "[") readArray();
     else if (first === '"') {
       const { start, text } = readString();
-      visitor.onString({ start, end: at, text, path: [...path] });
+      visitor.onString({ start, end: at, text, path });
     } else while (at < line.length && !",]} \t\r\n".includes(line[at] ?? "")) at += 1;
   };
   readValue();

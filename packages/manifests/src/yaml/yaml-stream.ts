@@ -37,6 +37,7 @@ export interface YamlStream {
 
 interface StreamState {
   file: string;
+  dialect: YamlDialect;
   lines: LineCounter;
   documents: YamlDocument[];
   faults: Fault[];
@@ -52,7 +53,7 @@ export async function parseYamlStream(
   content: string,
   dialect: YamlDialect,
 ): Promise<YamlStream> {
-  const state: StreamState = { file, lines: new LineCounter(), documents: [], faults: [] };
+  const state: StreamState = { file, dialect, lines: new LineCounter(), documents: [], faults: [] };
   state.lines.addNewLine(0);
   const composer = new Composer({
     ...schemaOf(dialect),
@@ -89,7 +90,8 @@ function tooComplex(state: StreamState, offset: number): StreamState {
 
 function addDocument(document: Document.Parsed, state: StreamState): void {
   if (state.faults.length > 0) return;
-  const [error] = document.errors;
+  // The only warnings are about tags: what they would make of a value is not known here.
+  const error = document.errors[0] ?? (state.dialect === "source" ? document.warnings[0] : undefined);
   if (error !== undefined) {
     const at = place(state, error.pos[0]);
     const reason = error.code === "RESOURCE_EXHAUSTION" ? "nested too deeply" : error.message;
@@ -139,7 +141,7 @@ export function createSlice(): { isOver: () => boolean; next: () => Promise<void
 }
 
 function schemaOf(dialect: YamlDialect): SchemaOptions & { intAsBigInt?: boolean } {
-  if (dialect === "source") return { schema: "core", merge: true };
+  if (dialect === "source") return { schema: "core", merge: true, resolveKnownTags: false };
   return { schema: "failsafe", customTags: (tags) => [...tags, ...renderedScalars] };
 }
 

@@ -40,8 +40,9 @@ export function createEnrollmentRoutes(options: EnrollmentRoutesOptions): Router
 
 /** Before the body is read: who guesses tokens gets no work out of the platform. */
 function limitEnrollment({ tokens, rateLimits }: EnrollmentRoutesOptions): RequestHandler {
-  return async (request, _response, next) => {
+  return async (request, response, next) => {
     const hash = hashToken(readBearer(request, "provisioning token"));
+    response.locals["tokenHash"] = hash;
     if (!tokens.isKnown(hash)) await rateLimits.check("failuresPerAddress", clientKey(request.ip));
     await rateLimits.check("failuresPerToken", hash);
     await rateLimits.count("requestsPerToken", hash);
@@ -52,7 +53,7 @@ function limitEnrollment({ tokens, rateLimits }: EnrollmentRoutesOptions): Reque
 function answerEnrollment(options: EnrollmentRoutesOptions): RequestHandler {
   const { enrollment, tokens, rateLimits, audit } = options;
   return async (request, response) => {
-    const hash = hashToken(readBearer(request, "provisioning token"));
+    const hash = response.locals["tokenHash"] as string;
     const asked = validate(enrollRequest, request.body);
     const token = await tokens.find(hash);
     if (token === undefined) throw refuse("token_not_found");

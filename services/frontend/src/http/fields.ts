@@ -1,4 +1,4 @@
-import { idField, labelsField } from "@rciots/protocol";
+import { idField, labelsField as protocolLabelsField } from "@rciots/protocol";
 import { z } from "zod";
 
 /** `{ id }` of a path. */
@@ -18,11 +18,17 @@ export const descriptionField = z
   // eslint-disable-next-line no-control-regex -- line breaks and tabs are fine, other control characters are not
   .regex(/^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$/, "must not hold control characters");
 
+/** Names that objects give a meaning in JavaScript: the store's driver drops them without a word. */
+const reservedNames = ["__proto__", "constructor", "prototype"];
+const hasNoReservedName = (map: object): boolean => !reservedNames.some((name) => Object.hasOwn(map, name));
+const reservedMessage = `must not use the names ${reservedNames.join(", ")}`;
+
 /** Name of a variable, as `${name}` refers to it. */
 export const variableNameField = z
   .string()
   .max(128)
-  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be letters, digits and '_', and not begin with a digit");
+  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be letters, digits and '_', and not begin with a digit")
+  .refine((name) => !reservedNames.includes(name), reservedMessage);
 
 const maxVariables = 256;
 const maxVariableBytes = 4_096;
@@ -46,7 +52,10 @@ export const variablesPatch = z
   .record(variableNameField, variableValueField.nullable())
   .refine(isVariableCountAllowed, `must have at most ${maxVariables} variables`);
 
-export { labelsField };
+/** Labels as operators give them. */
+export const labelsField = protocolLabelsField.refine(hasNoReservedName, reservedMessage);
+
+/** Changes to labels, as a JSON merge patch: null removes a key. */
 export const labelsPatch = z
   .record(z.string().max(63), z.string().max(63).nullable())
   .refine((labels) => Object.keys(labels).length <= 64, "must have at most 64 labels")

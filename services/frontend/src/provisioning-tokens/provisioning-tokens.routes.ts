@@ -1,8 +1,8 @@
-import { idField, labelsField } from "@rciots/protocol";
+import { idField } from "@rciots/protocol";
 import type { ProvisioningToken } from "@rciots/store";
 import { z } from "zod";
 import { mapPage, pageOf, pageQuery } from "../http/cursor.ts";
-import { dateOrNull, expiryField, idParams, isoOrNull, titleField } from "../http/fields.ts";
+import { dateOrNull, expiryField, idParams, isoOrNull, labelsField, titleField } from "../http/fields.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 import { installCommands, installCommandsSchema, type PublicUrls } from "./install-commands.ts";
 import type { ProvisioningTokensService, TokenChoices } from "./provisioning-tokens.service.ts";

@@ -1,0 +1,104 @@
+import { fork, type ChildProcess } from "node:child_process";
+import { extname } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/*
+ * Calls to a child process over IPC. A worker ends with its parent, whatever becomes of that, so a run that is
+ * interrupted leaves nothing behind.
+ */
+
+type Handler = (payload: never) => unknown;
+/** What a worker can be asked: names and functions of one payload. */
+export type Calls = Record<string, Handler>;
+
+type Payload<C extends Calls, Name extends keyof C> = Parameters<C[Name]>[0];
+type Answer<C extends Calls, Name extends keyof C> = Awaited<ReturnType<C[Name]>>;
+
+export interface WorkerHandle<C extends Calls> {
+  readonly pid: number;
+  /** Rejects with the worker's error, or when the worker ends first. */
+  call<Name extends keyof C & string>(name: Name, payload: Payload<C, Name>): Promise<Answer<C, Name>>;
+  /** Ends it at once, as a power cut does. */
+  kill(): Promise<void>;
+  readonly exited: Promise<void>;
+}
+
+interface Asked {
+  id: number;
+  name: string;
+  payload: unknown;
+}
+type Answered = { id: number } & ({ value: unknown } | { error: string });
+
+/** Bundled, the workers are beside this file as `.js`; in development as `.ts`. */
+function locate(name: string): { path: string; execArgv: string[] } {
+  const extension = extname(fileURLToPath(import.meta.url));
+  const path = fileURLToPath(new URL(`./${name}${extension}`, import.meta.url));
+  return { path, execArgv: extension === ".ts" ? ["--import", "tsx"] : [] };
+}
+
+/** Starts `name` of this folder in a process of its own; `C` is the type of what it serves. */
+export function startWorker<C extends Calls>(
+  name: string,
+  options: { nodeArgs?: string[] } = {},
+): WorkerHandle<C> {
+  const { path, execArgv } = locate(name);
+  const child: ChildProcess = fork(path, [], {
+    execArgv: [...execArgv, ...(options.nodeArgs ?? [])],
+    serialization: "advanced",
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+  });
+  const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
+  let lastId = 0;
+  let hasExited = false;
+  child.on("message", (answer: Answered) => {
+    const asked = waiting.get(answer.id);
+    waiting.delete(answer.id);
+    if ("error" in answer) asked?.reject(new Error(`${name}: ${answer.error}`));
+    else asked?.resolve(answer.value);
+  });
+  const exited = new Promise<void>((resolve) => {
+    child.once("exit", (code, signal) => {
+      hasExited = true;
+      for (const { reject } of waiting.values())
+        reject(new Error(`${name} ended (${signal ?? `code ${code ?? 0}`}).`));
+      waiting.clear();
+      resolve();
+    });
+  });
+  return {
+    pid: child.pid ?? 0,
+    call: (callName, payload) =>
+      new Promise((resolve, reject) => {
+        if (hasExited) return reject(new Error(`${name} has ended.`));
+        lastId += 1;
+        waiting.set(lastId, { resolve: resolve as (value: unknown) => void, reject });
+        child.send({ id: lastId, name: callName, payload } satisfies Asked);
+      }),
+    async kill() {
+      if (!hasExited) child.kill("SIGKILL");
+      await exited;
+    },
+    exited,
+  };
+}
+
+/** In the child: answers the parent's calls until the parent is gone. */
+export function serveCalls(calls: Calls): void {
+  // Ctrl+C reaches the whole process group; the parent decides in which order things end.
+  process.on("SIGINT", () => undefined);
+  process.on("disconnect", () => process.exit(0));
+  process.on("message", ({ id, name, payload }: Asked) => {
+    void answer(calls, name, payload).then((answered) => process.send?.({ id, ...answered }));
+  });
+}
+
+async function answer(calls: Calls, name: string, payload: unknown): Promise<object> {
+  try {
+    const handler = calls[name] as ((payload: unknown) => unknown) | undefined;
+    if (handler === undefined) throw new Error(`there is no call ${name}`);
+    return { value: await handler(payload) };
+  } catch (error) {
+    return { error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  }
+}

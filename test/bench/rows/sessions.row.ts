@@ -1,0 +1,122 @@
+import { startWorker } from "../child-worker.ts";
+import type { BareClientCalls } from "../bare-client-worker.ts";
+import type { BareServerCalls } from "../bare-server-worker.ts";
+import { settled, type Fleet } from "../fleet.ts";
+import {
+  formatCount,
+  formatKib,
+  type BenchContext,
+  type BenchRow,
+  type Measurement,
+} from "../measurement.ts";
+import {
+  createRootCa,
+  createServerCa,
+  exportPrivateKeyPem,
+  generateKeyPair,
+  issueServerCertificate,
+} from "@rciots/ca";
+
+const targetRatio = 1.2;
+const targetBytes = 64 * 1_024;
+/** A heartbeat, the patrol and a lease renewal have happened at least twice by then. */
+const idleMs = 40_000;
+/** So that what is allocated once is there before the first reading. */
+const warmUpSessions = 50;
+
+interface PerSession {
+  bytes: number;
+  heapBytes: number;
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/**
+ * The platform runs with the store in another process. It is measured without devices, after a few have come and
+ * gone, and with all of them idle.
+ */
+async function measureConnector(fleet: Fleet): Promise<PerSession> {
+  const { platform, simulator } = fleet;
+  await simulator.disconnect();
+  await platform.halt();
+  await platform.restart({ separateStore: true });
+  await pause(3_000);
+  const before = await platform.usageAfterCollection();
+  await simulator.connect({ concurrency: 128 });
+  const { connected } = await simulator.until((now) => now.connected === now.devices, { timeoutMs: 120_000 });
+  await settled({ ...fleet, size: connected }, fleet.release(), 120_000);
+  await pause(idleMs);
+  const after = await platform.usageAfterCollection();
+  return {
+    bytes: (after.residentBytes - before.residentBytes) / connected,
+    heapBytes: (after.heapUsedBytes - before.heapUsedBytes) / connected,
+  };
+}
+
+async function measureBare(count: number): Promise<PerSession> {
+  const server = startWorker<BareServerCalls>("bare-server-worker", { nodeArgs: ["--expose-gc"] });
+  const clients = Array.from({ length: Math.ceil(count / 5_000) }, () =>
+    startWorker<BareClientCalls>("bare-client-worker"),
+  );
+  try {
+    const credentials = serverAndClientKeys();
+    const port = await server.call("start", credentials);
+    const connect = (worker: (typeof clients)[number], sessions: number) =>
+      worker.call("connect", { ...credentials, port, count: sessions, concurrency: 32 });
+    const [first] = clients;
+    if (first !== undefined) await connect(first, warmUpSessions);
+    const before = await server.call("usageAfterCollection", undefined as never);
+    const share = Math.floor(count / clients.length);
+    await Promise.all(clients.map((worker) => connect(worker, share)));
+    await pause(idleMs / 4);
+    const after = await server.call("usageAfterCollection", undefined as never);
+    const sessions = (await server.call("sessions", undefined as never)) - warmUpSessions;
+    return {
+      bytes: (after.residentBytes - before.residentBytes) / sessions,
+      heapBytes: (after.heapUsedBytes - before.heapUsedBytes) / sessions,
+    };
+  } finally {
+    await Promise.all([...clients, server].map((worker) => worker.kill()));
+  }
+}
+
+/** One P-256 certificate serves both ends of the bare connections. */
+function serverAndClientKeys() {
+  const root = createRootCa({ name: "Bench root" });
+  const issuer = createServerCa({ name: "Bench servers", root });
+  const { privateKey, publicKey } = generateKeyPair();
+  const names = { dnsNames: ["localhost"], ipAddresses: ["127.0.0.1"] };
+  const leaf = issueServerCertificate({ issuer, ...names, publicKey });
+  return { key: exportPrivateKeyPem(privateKey), cert: leaf.certificatePem + issuer.pem, ca: root.pem };
+}
+
+async function run({ fleet, say }: BenchContext): Promise<Measurement[]> {
+  const running = await fleet();
+  say("Holding idle sessions ...");
+  const ours = await measureConnector(running);
+  say("Holding idle sessions of a bare server ...");
+  const bare = await measureBare(running.size);
+  const ratio = ours.bytes / bare.bytes;
+  return [
+    {
+      row: "sessions",
+      what: "connector memory per idle device session",
+      size: `${formatCount(running.size)} devices`,
+      baseline: `bare mTLS ws ${formatKib(bare.bytes)}`,
+      measured: formatKib(ours.bytes),
+      ratio,
+      target: `${targetRatio}x bare, ${formatKib(targetBytes)}`,
+      passed: ratio <= targetRatio && ours.bytes <= targetBytes,
+      load: Math.max(ratio / targetRatio, ours.bytes / targetBytes),
+      notes: [
+        `Of this on the JavaScript heap: connector ${formatKib(ours.heapBytes)}, bare ${formatKib(bare.heapBytes)}; the rest is TLS and the kernel's view of it.`,
+      ],
+    },
+  ];
+}
+
+export const sessionsRow: BenchRow = {
+  name: "sessions",
+  about: "memory of an idle device session beside a bare mTLS WebSocket",
+  run,
+};
