@@ -1,5 +1,4 @@
 // `npm run bench [-- row ... --devices N]`: measures the platform on this machine; `--help` lists the rows.
-import { join } from "node:path";
 import { installPackages, requireNode, root, run } from "./lib/prepare.mjs";
 
 requireNode();
@@ -10,4 +9,5 @@ await build();
 const folder = await bundleBench();
 // Ctrl+C reaches the whole group; the workers end with the process they belong to.
 process.on("SIGINT", () => undefined);
-process.exit(await run(process.execPath, [join(folder, "run.js"), ...process.argv.slice(2)], { cwd: root }));
+const args = ["--import", "tsx", "test/bench/run.ts", ...process.argv.slice(2)];
+process.exit(await run(process.execPath, args, { cwd: root, env: { ...process.env, RCIOTS_BENCH_WORKERS: folder } }));

@@ -1,11 +1,9 @@
-// Bundles the benchmarks and the demonstration: what is measured runs as it is shipped, not through a loader.
+// Bundles the processes of the benchmarks and the demonstration: what is measured runs as it is shipped, not through a loader.
 import { join } from "node:path";
 import { build } from "esbuild";
 import { root } from "./prepare.mjs";
 
 const entries = [
-  "run",
-  "demo",
   "platform-worker",
   "simulator-worker",
   "store-worker",

@@ -1,5 +1,5 @@
 import { fork, type ChildProcess } from "node:child_process";
-import { extname } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /*
@@ -30,11 +30,11 @@ interface Asked {
 }
 type Answered = { id: number } & ({ value: unknown } | { error: string });
 
-/** Bundled, the workers are beside this file as `.js`; in development as `.ts`. */
+/** Bundled where scripts/bench.mjs says so, because what is measured should run as it is shipped; else by tsx. */
 function locate(name: string): { path: string; execArgv: string[] } {
-  const extension = extname(fileURLToPath(import.meta.url));
-  const path = fileURLToPath(new URL(`./${name}${extension}`, import.meta.url));
-  return { path, execArgv: extension === ".ts" ? ["--import", "tsx"] : [] };
+  const folder = process.env["RCIOTS_BENCH_WORKERS"];
+  if (folder !== undefined) return { path: join(folder, `${name}.js`), execArgv: [] };
+  return { path: fileURLToPath(new URL(`./${name}.ts`, import.meta.url)), execArgv: ["--import", "tsx"] };
 }
 
 /** Starts `name` of this folder in a process of its own; `C` is the type of what it serves. */

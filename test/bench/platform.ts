@@ -93,10 +93,10 @@ export async function startPlatform(
     return worker.call("start", { settings: { ...settings, ...more } });
   }
   async function halt(): Promise<void> {
-    for (const one of [worker, store]) {
-      await one?.call("stop", undefined as never).catch(() => undefined);
-      await one?.exited;
-    }
+    await worker.call("stop", undefined as never).catch(() => undefined);
+    await worker.exited;
+    await store?.call("stop", undefined as never).catch(() => undefined);
+    await store?.exited;
     store = undefined;
   }
   const { enrollUrl, consoleUrl, caFingerprint } = await start();

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Trust } from "@rciots/agent";
 import { createSemaphore } from "@rciots/runtime";
 import { serveCalls } from "./child-worker.ts";
@@ -38,6 +39,8 @@ export interface SimulatorCounts {
 
 const devices: SimulatedDevice[] = [];
 const stopping = new AbortController();
+// Every enrolment under way listens.
+setMaxListeners(0, stopping.signal);
 const connectTimeoutMs = 120_000;
 
 function add({ platformUrl, trust, token, devices: wanted }: AddDevices): void {

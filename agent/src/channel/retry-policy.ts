@@ -23,58 +23,64 @@ const slow: Rule = { step: "reconnect", pace: "slow" };
 const newCertificate: Rule = { step: "recover", pace: "backoff" };
 
 /** By the code of the end; whatever is not here passes by itself. */
-const rules: Readonly<Record<string, Rule>> = {
-  certificate_expired: newCertificate,
-  certificate_revoked: newCertificate,
-  certificate_invalid: newCertificate,
-  certificate_wrong_device: newCertificate,
-  certificate_wrong_organization: newCertificate,
-  platform_untrusted: newCertificate,
-  certificate_required: {
-    step: "recover",
-    pace: "backoff",
-    advice:
-      "The platform saw no certificate of this device: something in between may end TLS. Its connection must be passed through.",
-  },
-  device_token_invalid: {
-    step: "enroll",
-    pace: "slow",
-    advice: "The platform no longer takes this device's token.",
-  },
-  device_not_found: { step: "enroll", pace: "slow", advice: "The platform does not know this device." },
-  device_pending: { step: "reconnect", pace: "slow", advice: "The device waits for an operator's approval." },
-  device_denied: { step: "reconnect", pace: "slow", advice: "An operator denied this device." },
-  device_disabled: { step: "reconnect", pace: "slow", advice: "An operator disabled this device." },
-  organization_suspended: {
-    step: "reconnect",
-    pace: "slow",
-    advice: "The device's organisation is suspended.",
-  },
-  version_unsupported: {
-    step: "reconnect",
-    pace: "slow",
-    advice: "This agent and the platform share no protocol version: update the agent.",
-  },
-  superseded: {
-    step: "reconnect",
-    pace: "slow",
-    advice:
-      "Another agent uses this device's identity. Stop one of them: an identity must not be copied to a second device.",
-  },
-  abuse: slow,
-  // Of an enrolment anew, of a device that had an identity before.
-  token_not_found: slow,
-  token_disabled: slow,
-  token_expired: slow,
-  token_exhausted: slow,
-  device_name_taken: slow,
-};
+const rules = new Map<string, Rule>(
+  Object.entries({
+    certificate_expired: newCertificate,
+    certificate_revoked: newCertificate,
+    certificate_invalid: newCertificate,
+    certificate_wrong_device: newCertificate,
+    certificate_wrong_organization: newCertificate,
+    platform_untrusted: newCertificate,
+    certificate_required: {
+      step: "recover",
+      pace: "backoff",
+      advice:
+        "The platform saw no certificate of this device: something in between may end TLS. Its connection must be passed through.",
+    },
+    device_token_invalid: {
+      step: "enroll",
+      pace: "slow",
+      advice: "The platform no longer takes this device's token.",
+    },
+    device_not_found: { step: "enroll", pace: "slow", advice: "The platform does not know this device." },
+    device_pending: {
+      step: "reconnect",
+      pace: "slow",
+      advice: "The device waits for an operator's approval.",
+    },
+    device_denied: { step: "reconnect", pace: "slow", advice: "An operator denied this device." },
+    device_disabled: { step: "reconnect", pace: "slow", advice: "An operator disabled this device." },
+    organization_suspended: {
+      step: "reconnect",
+      pace: "slow",
+      advice: "The device's organisation is suspended.",
+    },
+    version_unsupported: {
+      step: "reconnect",
+      pace: "slow",
+      advice: "This agent and the platform share no protocol version: update the agent.",
+    },
+    superseded: {
+      step: "reconnect",
+      pace: "slow",
+      advice:
+        "Another agent uses this device's identity. Stop one of them: an identity must not be copied to a second device.",
+    },
+    abuse: slow,
+    // Of an enrolment anew, of a device that had an identity before.
+    token_not_found: slow,
+    token_disabled: slow,
+    token_expired: slow,
+    token_exhausted: slow,
+    device_name_taken: slow,
+  }),
+);
 
 const slowPauseMs = 300_000;
 
-export const adviceFor = (code: string): string | undefined => rules[code]?.advice;
+export const adviceFor = (code: string): string | undefined => rules.get(code)?.advice;
 /** The end lasts until somebody acts, and is worth a line that stands out. */
-export const isLasting = (code: string): boolean => rules[code]?.pace === "slow";
+export const isLasting = (code: string): boolean => rules.get(code)?.pace === "slow";
 
 /**
  * Decides by the code of `end`. A time the platform named is kept, with up to a quarter of it added, so that
@@ -85,7 +91,7 @@ export function nextStep(
   { backoffMs, canEnroll, random }: { backoffMs: () => number; canEnroll: boolean; random: () => number },
 ): NextStep {
   if (end.code === "device_decommissioned") return { kind: "decommission" };
-  const rule = rules[end.code] ?? passing;
+  const rule = rules.get(end.code) ?? passing;
   const step = rule.step === "enroll" && !canEnroll ? "reconnect" : rule.step;
   return { kind: step, pauseMs: pause() };
 

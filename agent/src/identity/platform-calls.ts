@@ -12,16 +12,18 @@ import { z } from "zod";
 import type { PlatformAnswer, PlatformClient } from "./platform.client.ts";
 
 /** What the one who runs the agent can do about a refusal. */
-const remedies: Record<string, string> = {
-  token_not_found: "Check RCIOTS_TOKEN against the console, or create a new provisioning token there.",
-  unauthorized: "RCIOTS_TOKEN does not look like a provisioning token: check that it was copied whole.",
-  token_disabled: "Enable the provisioning token in the console, or use another one.",
-  token_expired: "Create a new provisioning token in the console.",
-  token_exhausted: "Raise the token's device limit in the console, or create a new token.",
-  device_name_taken: "Give this device another name with --name, or remove the other one in the console.",
-  device_denied: "An operator denied this device in the console.",
-  device_decommissioned: "Use a new provisioning token to enrol it again.",
-};
+const remedies = new Map(
+  Object.entries({
+    token_not_found: "Check RCIOTS_TOKEN against the console, or create a new provisioning token there.",
+    unauthorized: "RCIOTS_TOKEN does not look like a provisioning token: check that it was copied whole.",
+    token_disabled: "Enable the provisioning token in the console, or use another one.",
+    token_expired: "Create a new provisioning token in the console.",
+    token_exhausted: "Raise the token's device limit in the console, or create a new token.",
+    device_name_taken: "Give this device another name with --name, or remove the other one in the console.",
+    device_denied: "An operator denied this device in the console.",
+    device_decommissioned: "Use a new provisioning token to enrol it again.",
+  }),
+);
 
 const problem = z.object({ code: z.string().max(64), detail: messageField.optional() });
 
@@ -77,7 +79,7 @@ function refusal(answer: PlatformAnswer, url: string): AppError {
     });
   }
   const { code, detail = `The platform answered ${answer.status}.` } = known.data;
-  const remedy = remedies[code];
+  const remedy = remedies.get(code);
   return new AppError({
     code,
     status: answer.status,

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { rm } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import type { TestCluster } from "../../../test/cluster/cluster.ts";
 import { eventually, useCluster } from "../../../test/cluster/fixture.ts";
-import type { KubeObject } from "../kube/cluster.ts";
+import type { Cluster, KubeObject } from "../kube/cluster.ts";
+import { applySetId } from "./apply-set.ts";
 import {
   configMap,
   crd,
@@ -315,4 +319,129 @@ describe("when a reconciler works on a real control plane", function () {
     );
     assert.ok(!(await exists(`/api/v1/namespaces/${agentNamespace}/configmaps/rciots-agent`)));
   });
+
+  it("puts back the text of a Secret that was changed by hand", async () => {
+    const secret = {
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: { name: "keys", namespace: apps },
+      stringData: { key: "ours" },
+    };
+    const reconciler = create();
+    await reconciler.setDesired(revisionOf(1, [namespaceOf(apps), secret]));
+    await reaches("healthy", 1);
+    await cluster().kubectl([
+      "-n",
+      apps,
+      "patch",
+      "secret",
+      "keys",
+      "--type=merge",
+      "-p",
+      '{"stringData":{"key":"theirs"}}',
+    ]);
+    await eventually(async () => {
+      const { data } = (await read(`/api/v1/namespaces/${apps}/secrets/keys`)) as unknown as {
+        data: { key: string };
+      };
+      assert.equal(Buffer.from(data.key, "base64").toString(), "ours");
+    });
+  });
+
+  it("keeps what says that it is not to be pruned, for as long as it says so", async () => {
+    const reconciler = create({ driftIntervalMs: 200 });
+    const precious = configMap(apps, "precious");
+    precious.metadata.annotations = { "rciots.dev/prune": "disabled" };
+    await reconciler.setDesired(revisionOf(1, [namespaceOf(apps), precious, configMap(apps, "goes")]));
+    await reaches("healthy", 1);
+    await reconciler.setDesired(revisionOf(2, [namespaceOf(apps)]));
+    await reaches("healthy", 2);
+    await eventually(async () => assert.ok(!(await exists(`/api/v1/namespaces/${apps}/configmaps/goes`))));
+    assert.ok(await exists(`/api/v1/namespaces/${apps}/configmaps/precious`));
+    await cluster().kubectl(["-n", apps, "annotate", "configmap", "precious", "rciots.dev/prune-"]);
+    await eventually(async () =>
+      assert.ok(!(await exists(`/api/v1/namespaces/${apps}/configmaps/precious`))),
+    );
+  });
+
+  it("leaves alone what a person made anew under the name of something it had applied", async () => {
+    const first = create();
+    await first.setDesired(revisionOf(1, [namespaceOf(apps), configMap(apps, "map")]));
+    await reaches("healthy", 1);
+    const { metadata } = await read(`/api/v1/namespaces/${apps}/configmaps/map`);
+    await first.stop();
+    await cluster().kubectl(["-n", apps, "delete", "configmap", "map"]);
+    const theirs = {
+      ...configMap(apps, "map"),
+      metadata: { name: "map", namespace: apps, labels: metadata.labels },
+    };
+    await cluster().kubectl(["create", "-f", "-"], JSON.stringify(theirs));
+    const second = create();
+    await second.setDesired(revisionOf(2, [namespaceOf(apps)]));
+    await reaches("healthy", 2);
+    assert.ok(await exists(`/api/v1/namespaces/${apps}/configmaps/map`));
+  });
+
+  it("asks nothing of an API server where nothing happens", async () => {
+    const { kube } = bench();
+    let calls = 0;
+    const counted = Object.fromEntries(
+      Object.entries(kube).map(([name, method]) => [
+        name,
+        (...given: unknown[]) => {
+          calls += 1;
+          return (method as (...args: unknown[]) => unknown)(...given);
+        },
+      ]),
+    ) as unknown as Cluster;
+    const reconciler = create({ cluster: counted });
+    await reconciler.setDesired(
+      revisionOf(1, [namespaceOf(apps), configMap(apps, "map"), deployment(apps, "web")]),
+    );
+    await reachesHealthy(1);
+    await eventually(() =>
+      assert.ok(Object.values(reconciler.status().watches).every((mode) => mode === "watching")),
+    );
+    // Quiet for a whole second, once the controllers are done with the Deployment.
+    await eventually(async () => {
+      const before = calls;
+      await delay(1_000);
+      assert.equal(calls - before, 0);
+    });
+  });
+
+  it("derives the id of its set as kubectl does", async () => {
+    await cluster().kubectl(["create", "namespace", agentNamespace]);
+    await runKubectlApplySet(cluster(), agentNamespace, configMap(agentNamespace, "member"));
+    const { metadata } = await read(`/api/v1/namespaces/${agentNamespace}/configmaps/rciots-agent`);
+    const id = applySetId({ namespace: agentNamespace, name: "rciots-agent" });
+    assert.equal(metadata.labels?.["applyset.kubernetes.io/id"], id);
+  });
 });
+
+/** ApplySets are an alpha feature of kubectl, switched on by its environment. */
+function runKubectlApplySet(
+  { binaries, kubeconfigPath }: TestCluster,
+  namespace: string,
+  object: KubeObject,
+): Promise<void> {
+  const args = [
+    "--kubeconfig",
+    kubeconfigPath,
+    "-n",
+    namespace,
+    "apply",
+    "--prune",
+    "--applyset=configmap/rciots-agent",
+    "-f",
+    "-",
+  ];
+  const env = { ...process.env, KUBECTL_APPLYSET: "true" };
+  return new Promise((resolve, reject) => {
+    const child = execFile(binaries.kubectl, args, { env }, (error, _stdout, stderr) => {
+      if (error) reject(new Error(stderr, { cause: error }));
+      else resolve();
+    });
+    child.stdin?.end(JSON.stringify(object));
+  });
+}

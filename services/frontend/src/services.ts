@@ -55,14 +55,32 @@ export function createServices(options: FrontendOptions): Services {
   const organizations = createOrganizationService({ store, vault, audit, bus, members });
   const provisioningTokens = createProvisioningTokensService({ store, audit });
 
-  const overlayLoop = createOverlayRendererLoop({ store, desiredState, bus, logger, intervalMs: overlayIntervalMs });
+  const overlayLoop = createOverlayRendererLoop({
+    store,
+    desiredState,
+    bus,
+    logger,
+    intervalMs: overlayIntervalMs,
+  });
   const renderOverlays = (): void => overlayLoop.nudge();
   const devices = createDevicesService({ store, audit, bus });
-  const content = createDeviceContentService({ store, devices, desiredState, onOverlayChanged: renderOverlays });
+  const content = createDeviceContentService({
+    store,
+    devices,
+    desiredState,
+    onOverlayChanged: renderOverlays,
+  });
 
   const gitCredentials = createGitCredentialsService({ store, secretVault, audit });
   const versions = createTemplateVersions({ store, desiredState, bus, onTemplateChanged: renderOverlays });
-  const gitSync = createGitSyncService({ store, git, credentials: gitCredentials, versions, logger, tickMs: gitTickMs });
+  const gitSync = createGitSyncService({
+    store,
+    git,
+    credentials: gitCredentials,
+    versions,
+    logger,
+    tickMs: gitTickMs,
+  });
   const templates = createTemplatesService({ store, versions, gitSync, desiredState, audit });
   const secrets = createSecretsService({ store, secretVault, audit, bus });
 

@@ -54,7 +54,9 @@ describe("when people sign in", () => {
   it("refuses expired sessions and disabled people", async () => {
     const { frontend, url } = await api.startFrontend({ sessionMs: 1 });
     const short = await callApi(url, "POST /login", login(adminPassword));
-    await eventually(async () => assert.equal((await api.call("GET /me", { as: short.body.token })).status, 401));
+    await eventually(async () =>
+      assert.equal((await api.call("GET /me", { as: short.body.token })).status, 401),
+    );
     await frontend.stop();
   });
 
@@ -84,7 +86,9 @@ describe("when somebody guesses passwords", () => {
   after(() => api.stop());
 
   it("bans the account, then the address, and says for how long", async () => {
-    const attempts = await Promise.all(Array.from({ length: 6 }, () => api.call("POST /login", login("wrong"))));
+    const attempts = await Promise.all(
+      Array.from({ length: 6 }, () => api.call("POST /login", login("wrong"))),
+    );
     const statuses = attempts.map((answer) => answer.status).sort();
     assert.deepEqual(statuses, [401, 401, 401, 429, 429, 429], "attempts at the same moment count too");
     const right = await api.call("POST /login", login(adminPassword));
@@ -114,7 +118,10 @@ describe("when a browser holds the session cookie", () => {
   after(() => api.stop());
 
   const write = (headers: Record<string, string>) =>
-    api.call("POST /provisioning-tokens", { body: { name: `t${Math.random()}` }, headers: { cookie, ...headers } });
+    api.call("POST /provisioning-tokens", {
+      body: { name: `t${Math.random()}` },
+      headers: { cookie, ...headers },
+    });
 
   it("reads with the cookie alone, writes with the token of the page only", async () => {
     const me = await api.call("GET /me", { headers: { cookie } });
@@ -123,13 +130,19 @@ describe("when a browser holds the session cookie", () => {
     assert.equal((await write({ "x-csrf-token": "wrong" })).body.code, "csrf_token_invalid");
     assert.equal((await write({ "x-csrf-token": csrfToken })).status, 201);
     const origin = "https://console.example.com";
-    assert.equal((await write({ "x-csrf-token": csrfToken, origin, "sec-fetch-site": "same-origin" })).status, 201);
+    assert.equal(
+      (await write({ "x-csrf-token": csrfToken, origin, "sec-fetch-site": "same-origin" })).status,
+      201,
+    );
   });
 
   it("refuses what comes from another site's page", async () => {
     const evil = { origin: "https://evil.example.com" };
     assert.equal((await write({ "x-csrf-token": csrfToken, ...evil })).body.code, "foreign_origin");
-    assert.equal((await write({ "x-csrf-token": csrfToken, "sec-fetch-site": "cross-site" })).body.code, "foreign_origin");
+    assert.equal(
+      (await write({ "x-csrf-token": csrfToken, "sec-fetch-site": "cross-site" })).body.code,
+      "foreign_origin",
+    );
     const signIn = await api.call("POST /login", { ...login(adminPassword), headers: evil });
     assert.equal(signIn.body.code, "foreign_origin");
   });
@@ -150,7 +163,10 @@ describe("when programs use API tokens", () => {
   after(() => api.stop());
 
   async function create(body: object): Promise<{ id: string; token: string }> {
-    const answer = await api.call("POST /api-tokens", { as: api.admin, body: { name: "ci", scopes: ["read"], ...body } });
+    const answer = await api.call("POST /api-tokens", {
+      as: api.admin,
+      body: { name: "ci", scopes: ["read"], ...body },
+    });
     assert.equal(answer.status, 201, JSON.stringify(answer.body));
     return answer.body as { id: string; token: string };
   }
@@ -173,25 +189,45 @@ describe("when programs use API tokens", () => {
     assert.equal((await api.call(`DELETE /api-tokens/${id}`, { as: api.admin })).status, 204);
     assert.equal((await api.call("GET /devices", { as: token })).status, 401);
     const past = new Date(Date.now() - 1_000).toISOString();
-    const late = await api.call("POST /api-tokens", { as: api.admin, body: { name: "x", scopes: ["read"], expiresAt: past } });
+    const late = await api.call("POST /api-tokens", {
+      as: api.admin,
+      body: { name: "x", scopes: ["read"], expiresAt: past },
+    });
     assert.equal(late.status, 400);
     const soon = await create({ expiresAt: new Date(Date.now() + 400).toISOString() });
     assert.equal((await api.call("GET /devices", { as: soon.token })).status, 200);
-    await eventually(async () => assert.equal((await api.call("GET /devices", { as: soon.token })).status, 401));
+    await eventually(async () =>
+      assert.equal((await api.call("GET /devices", { as: soon.token })).status, 401),
+    );
   });
 
   it("keeps to its scope, however mighty its owner", async () => {
     const { token } = await create({ scopes: ["write"] });
     const body = { name: "by-token" };
     assert.equal((await api.call("POST /provisioning-tokens", { as: token, body })).status, 201);
-    assert.equal((await api.call("PUT /secrets/X", { as: token, body: { value: "x" } })).body.code, "role_required");
+    assert.equal(
+      (await api.call("PUT /secrets/X", { as: token, body: { value: "x" } })).body.code,
+      "role_required",
+    );
     const own = await api.call("POST /api-tokens", { as: token, body: { name: "more", scopes: ["admin"] } });
     assert.equal(own.body.code, "session_required");
   });
 
   it("is refused where the credential is nonsense", async () => {
-    for (const authorization of ["Bearer", "Bearer ", "Bearer x", "Basic x", "Basic Og==", "Digest x", "rca_x"]) {
-      assert.equal((await api.call("GET /devices", { headers: { authorization } })).status, 401, authorization);
+    for (const authorization of [
+      "Bearer",
+      "Bearer ",
+      "Bearer x",
+      "Basic x",
+      "Basic Og==",
+      "Digest x",
+      "rca_x",
+    ]) {
+      assert.equal(
+        (await api.call("GET /devices", { headers: { authorization } })).status,
+        401,
+        authorization,
+      );
     }
   });
 });
@@ -208,10 +244,19 @@ describe("when members are managed", () => {
     const body = { username: "boss", email: "boss@example.com", password: "a long password", role: "owner" };
     assert.equal((await api.call("POST /members", { as: admin, body })).status, 403);
     const me = await api.call("GET /me", { as: api.admin });
-    assert.equal((await api.call(`PATCH /members/${me.body.id}`, { as: admin, body: { role: "viewer" } })).status, 403);
-    const demoted = await api.call(`PATCH /members/${me.body.id}`, { as: api.admin, body: { role: "viewer" } });
+    assert.equal(
+      (await api.call(`PATCH /members/${me.body.id}`, { as: admin, body: { role: "viewer" } })).status,
+      403,
+    );
+    const demoted = await api.call(`PATCH /members/${me.body.id}`, {
+      as: api.admin,
+      body: { role: "viewer" },
+    });
     assert.equal(demoted.body.code, "last_owner");
-    assert.equal((await api.call(`DELETE /members/${me.body.id}`, { as: api.admin })).body.code, "last_owner");
+    assert.equal(
+      (await api.call(`DELETE /members/${me.body.id}`, { as: api.admin })).body.code,
+      "last_owner",
+    );
   });
 
   it("takes the access away at once", async () => {
@@ -232,10 +277,17 @@ describe("when an organisation is suspended", () => {
       const heard: string[] = [];
       api.bus.subscribe("organization:changed", ({ organizationId }) => heard.push(organizationId));
       const body = { status: "suspended" };
-      assert.equal((await api.call(`PATCH /organizations/${id}`, { as: api.admin, body })).body.status, "suspended");
+      assert.equal(
+        (await api.call(`PATCH /organizations/${id}`, { as: api.admin, body })).body.status,
+        "suspended",
+      );
       const headers = { "x-rciots-organization": id };
       assert.equal((await api.call("GET /devices", { as: api.admin, headers })).status, 200);
-      const write = await api.call("POST /provisioning-tokens", { as: api.admin, headers, body: { name: "x" } });
+      const write = await api.call("POST /provisioning-tokens", {
+        as: api.admin,
+        headers,
+        body: { name: "x" },
+      });
       assert.equal(write.body.code, "organization_suspended");
       await eventually(() => assert.deepEqual(heard, [id]));
     } finally {
@@ -249,8 +301,11 @@ describe("when a platform runs for the first time", () => {
     const api = await startApi();
     try {
       const { store, vault } = api;
-      const again = await Promise.all(Array.from({ length: 4 }, () => ensureFirstRun({ store, vault, adminPassword: "other" })));
-      for (const run of again) assert.deepEqual(run, { organizationId: api.organizationId, username: "admin" });
+      const again = await Promise.all(
+        Array.from({ length: 4 }, () => ensureFirstRun({ store, vault, adminPassword: "other" })),
+      );
+      for (const run of again)
+        assert.deepEqual(run, { organizationId: api.organizationId, username: "admin" });
       assert.equal((await api.call("POST /login", login("other"))).status, 401);
       await store.organizations.update(api.organizationId, { name: "renamed" });
       await ensureFirstRun({ store, vault });

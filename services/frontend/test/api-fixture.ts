@@ -4,9 +4,23 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { createDesiredState, createOrganizationVault } from "@rciots/desired-state";
-import { createFrontend, ensureFirstRun, type Frontend, type FrontendOptions, type Route } from "@rciots/frontend";
+import {
+  createFrontend,
+  ensureFirstRun,
+  type Frontend,
+  type FrontendOptions,
+  type Route,
+} from "@rciots/frontend";
 import { createGitSource, createKustomize, findKustomize } from "@rciots/manifests";
-import { createMemoryBus, createVault, newId, parseMasterKeys, createLogger, type Bus, type Vault } from "@rciots/runtime";
+import {
+  createMemoryBus,
+  createVault,
+  newId,
+  parseMasterKeys,
+  createLogger,
+  type Bus,
+  type Vault,
+} from "@rciots/runtime";
 import { createStore, type Device, type Role, type Store } from "@rciots/store";
 
 /** Faults of the platform itself show in the test's output. */
@@ -79,7 +93,14 @@ export function deviceDocument(fields: Partial<Device> & Pick<Device, "organizat
     composition: null,
     pinnedRevision: null,
     deadlineMs: 600_000,
-    desired: { revision: 0, digest: null, inputsHash: null, wire: { kind: "none", revision: 0 }, error: null, updatedAt: null },
+    desired: {
+      revision: 0,
+      digest: null,
+      inputsHash: null,
+      wire: { kind: "none", revision: 0 },
+      error: null,
+      updatedAt: null,
+    },
     observed: {
       revision: 0,
       digest: null,
@@ -92,7 +113,15 @@ export function deviceDocument(fields: Partial<Device> & Pick<Device, "organizat
       finishedAt: null,
       reportedAt: null,
     },
-    presence: { online: false, connectorId: null, sessionId: null, epoch: 0, since: null, lastSeenAt: null, address: null },
+    presence: {
+      online: false,
+      connectorId: null,
+      sessionId: null,
+      epoch: 0,
+      since: null,
+      lastSeenAt: null,
+      address: null,
+    },
     certificate: null,
     approvedAt: null,
     createdAt: new Date(),
@@ -115,7 +144,9 @@ function checkAnswer(routes: readonly Route[], request: string, answer: Answer):
     assert.equal(answer.body.requestId, answer.headers.get("x-request-id"));
     return;
   }
-  const candidates = routes.filter((route) => route.method === method.toLowerCase() && patternOf(route.path).test(path));
+  const candidates = routes.filter(
+    (route) => route.method === method.toLowerCase() && patternOf(route.path).test(path),
+  );
   const route = candidates.find((candidate) => candidate.path === path) ?? candidates[0];
   assert.ok(route, `no route for ${request}`);
   if (route.success.schema === undefined) return;
@@ -136,7 +167,11 @@ export async function callApi(url: string, request: string, options: CallOptions
       : { body: typeof options.body === "string" ? options.body : JSON.stringify(options.body) }),
   });
   const text = await response.text();
-  return { status: response.status, headers: response.headers, body: text === "" ? undefined : JSON.parse(text) };
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: text === "" ? undefined : JSON.parse(text),
+  };
 }
 
 /** The service over a store of its own, with the first run done. */
@@ -147,7 +182,11 @@ export async function startApi(overrides: Partial<FrontendOptions> = {}): Promis
   const server = await startEmbeddedMongo({ dataDir: join(folder, "store") });
   const store = await createStore({ uri: server.uri });
   const bus = createMemoryBus();
-  const vault = createVault({ masterKeys: parseMasterKeys(Buffer.from(Array.from({ length: 32 }, (_, i) => i * 7 % 251)).toString("base64")) });
+  const vault = createVault({
+    masterKeys: parseMasterKeys(
+      Buffer.from(Array.from({ length: 32 }, (_, i) => (i * 7) % 251)).toString("base64"),
+    ),
+  });
   const secretVault = createOrganizationVault({ store, vault });
   const pathEnv = process.env["PATH"] ?? "";
   const binary = await findKustomize({ pathEnv });
@@ -234,7 +273,13 @@ export async function startApi(overrides: Partial<FrontendOptions> = {}): Promis
     async createOrganization() {
       const id = newId("org");
       const dataKey = vault.wrapDataKey(vault.createDataKey(), id);
-      await store.organizations.insert({ _id: id, name: id, status: "active", dataKey, createdAt: new Date() });
+      await store.organizations.insert({
+        _id: id,
+        name: id,
+        status: "active",
+        dataKey,
+        createdAt: new Date(),
+      });
       return id;
     },
     async createDevice(fields = {}) {

@@ -4,7 +4,8 @@ import type { Device, DeviceStatus } from "@rciots/store";
 import { deviceDocument, eventually, startApi, type ApiFixture } from "./api-fixture.ts";
 import { kustomization } from "./route-samples.ts";
 
-const names = (answer: { body: { items: { name: string }[] } }): string[] => answer.body.items.map((item) => item.name);
+const names = (answer: { body: { items: { name: string }[] } }): string[] =>
+  answer.body.items.map((item) => item.name);
 
 describe("when devices are listed", () => {
   let api: ApiFixture;
@@ -73,18 +74,32 @@ describe("when devices are listed", () => {
     assert.equal((await all("online=true")).length, 10);
     assert.equal((await all("label=site=berlin")).length, 13);
     assert.equal((await all("label=site=berlin&label=tier=gold")).length, 2);
-    assert.equal((await all(`selector=${encodeURIComponent("site in (berlin,rome),tier!=gold")}`)).length, 11);
+    assert.equal(
+      (await all(`selector=${encodeURIComponent("site in (berlin,rome),tier!=gold")}`)).length,
+      11,
+    );
     assert.equal((await all("selector=!tier")).length, 22);
     assert.equal((await all("q=^edge-0")).length, 10);
     assert.equal((await all("q=-0")).length, 10);
-    assert.deepEqual(await all("q=EDGE-2&sort=name&limit=2"), ["edge-20", "edge-21", "edge-22", "edge-23", "edge-24"]);
+    assert.deepEqual(await all("q=EDGE-2&sort=name&limit=2"), [
+      "edge-20",
+      "edge-21",
+      "edge-22",
+      "edge-23",
+      "edge-24",
+    ]);
     assert.equal((await all("status=active&online=true&label=site=berlin&limit=1")).length, 4);
     assert.equal((await all("state=healthy")).length, 0);
   });
 
   it("counts them", async () => {
     const { body } = await api.call("GET /devices/summary", { as: api.admin });
-    assert.deepEqual(body, { total: 25, online: 10, byStatus: { active: 20, pending: 5 }, byState: { none: 20 } });
+    assert.deepEqual(body, {
+      total: 25,
+      online: 10,
+      byStatus: { active: 20, pending: 5 },
+      byState: { none: 20 },
+    });
   });
 });
 
@@ -103,7 +118,9 @@ describe("when a device is changed", () => {
   const change = (request: string, body?: unknown, headers: Record<string, string> = {}) =>
     api.call(request, { as: api.admin, headers, ...(body === undefined ? {} : { body }) });
   const heardOf = (topic: string, device: Device) =>
-    eventually(() => assert.ok(heard.some((hint) => hint.topic === topic && hint.deviceIds?.[0] === device._id)));
+    eventually(() =>
+      assert.ok(heard.some((hint) => hint.topic === topic && hint.deviceIds?.[0] === device._id)),
+    );
 
   it("refuses a change on what was read before somebody else's change", async () => {
     const device = await api.createDevice();
@@ -116,7 +133,10 @@ describe("when a device is changed", () => {
     const late = await change(`PUT ${path}`, { site: "paris" }, { "if-match": etag });
     assert.equal(late.status, 412);
     assert.equal(late.body.currentETag, '"2"');
-    assert.equal((await change(`PUT ${path}`, { site: "paris" }, { "if-match": "2" })).body.code, "invalid_if_match");
+    assert.equal(
+      (await change(`PUT ${path}`, { site: "paris" }, { "if-match": "2" })).body.code,
+      "invalid_if_match",
+    );
     assert.equal((await change(`PUT ${path}`, { site: "rome" }, { "if-match": "*" })).status, 200);
     assert.equal((await change(`PUT ${path}`, { site: "oslo" })).body.labels.site, "oslo");
   });
@@ -127,12 +147,17 @@ describe("when a device is changed", () => {
       change(`PATCH /devices/${device._id}/labels`, { [`l${index}`]: "x" }),
     );
     const answers = await Promise.all(patches);
-    assert.deepEqual(answers.map((answer) => answer.status), [200, 200, 200, 200, 200]);
+    assert.deepEqual(
+      answers.map((answer) => answer.status),
+      [200, 200, 200, 200, 200],
+    );
     const { body } = await change(`GET /devices/${device._id}`);
     assert.equal(Object.keys(body.labels as object).length, 5);
     assert.equal(body.version, 6);
     const conditional = await Promise.all(
-      [1, 2, 3].map((index) => change(`PATCH /devices/${device._id}/labels`, { c: `${index}` }, { "if-match": '"6"' })),
+      [1, 2, 3].map((index) =>
+        change(`PATCH /devices/${device._id}/labels`, { c: `${index}` }, { "if-match": '"6"' }),
+      ),
     );
     assert.deepEqual(conditional.map((answer) => answer.status).sort(), [200, 412, 412]);
   });
@@ -188,7 +213,10 @@ describe("when a device is changed", () => {
     const ids = [...devices.map((device) => device._id), "dev_00000000000000000000000000"];
     const { body } = await change("POST /devices/approve", { ids, labels: { wave: "1" } });
     assert.deepEqual(
-      body.results.map((result: { status: string | null; error: { code: string } | null }) => result.status ?? result.error?.code),
+      body.results.map(
+        (result: { status: string | null; error: { code: string } | null }) =>
+          result.status ?? result.error?.code,
+      ),
       ["active", "active", "device_status_conflict", "device_not_found"],
     );
   });
@@ -222,7 +250,10 @@ describe("when a device is changed", () => {
     const set = await change(`PUT ${path}`, { files: kustomization, root: "." });
     assert.equal(set.body.hasOverlay, true, JSON.stringify(set.body));
     const got = await change(`GET ${path}`);
-    assert.deepEqual(got.body.files.map((file: { path: string }) => file.path), ["config.yaml", "kustomization.yaml"]);
+    assert.deepEqual(
+      got.body.files.map((file: { path: string }) => file.path),
+      ["config.yaml", "kustomization.yaml"],
+    );
     await eventually(async () => {
       const stored = await api.store.devices.find(api.organizationId, device._id);
       assert.ok(stored?.composition?.renderedBlobId);
@@ -240,7 +271,9 @@ describe("when a device is changed", () => {
   });
 
   it("rolls back to a revision it has, until something is assigned", async () => {
-    const device = await api.createDevice({ desired: { ...deviceDocument({ organizationId: "x" }).desired, revision: 2 } });
+    const device = await api.createDevice({
+      desired: { ...deviceDocument({ organizationId: "x" }).desired, revision: 2 },
+    });
     const revision = (number: number) => ({
       _id: `${device._id}:${number}`,
       organizationId: api.organizationId,
@@ -267,10 +300,18 @@ describe("when a device is changed", () => {
     for (const number of [1, 2]) await api.store.deviceRevisions.advance([advance(number)]);
     const revisions = await change(`GET /devices/${device._id}/revisions?limit=1`);
     assert.equal(revisions.body.items[0].revision, 2);
-    const older = await change(`GET /devices/${device._id}/revisions?limit=1&cursor=${revisions.body.nextCursor}`);
+    const older = await change(
+      `GET /devices/${device._id}/revisions?limit=1&cursor=${revisions.body.nextCursor}`,
+    );
     assert.deepEqual([older.body.items[0].revision, older.body.nextCursor], [1, null]);
-    assert.equal((await change(`POST /devices/${device._id}/rollback`, { revision: 9 })).body.code, "revision_not_found");
-    assert.equal((await change(`POST /devices/${device._id}/rollback`, { revision: 1 })).body.pinnedRevision, 1);
+    assert.equal(
+      (await change(`POST /devices/${device._id}/rollback`, { revision: 9 })).body.code,
+      "revision_not_found",
+    );
+    assert.equal(
+      (await change(`POST /devices/${device._id}/rollback`, { revision: 1 })).body.pinnedRevision,
+      1,
+    );
     assert.equal((await change(`PUT /devices/${device._id}/templates`, [])).body.pinnedRevision, null);
     await change(`POST /devices/${device._id}/rollback`, { revision: 1 });
     assert.equal((await change(`POST /devices/${device._id}/unpin`)).body.pinnedRevision, null);

@@ -58,7 +58,10 @@ describe("when requests are hostile or wrong", () => {
       ["POST /templates", { name: "x", files: [{ path: { $ne: "" }, content: "x" }] }],
       ["PUT /secrets/NAME", { value: { $ne: "" } }],
       ["PATCH /organization", { name: "x", dataKey: "stolen" }],
-      ["POST /members", { username: "x", email: "x@y.z", password: "a long password", role: "viewer", isPlatformAdmin: true }],
+      [
+        "POST /members",
+        { username: "x", email: "x@y.z", password: "a long password", role: "viewer", isPlatformAdmin: true },
+      ],
     ];
     for (const [request, body] of attempts) {
       const answer = await api.call(request.replace("ID", deviceId), { ...as(), body });
@@ -77,13 +80,19 @@ describe("when requests are hostile or wrong", () => {
     for (const name of ["constructor", "prototype"]) {
       for (const field of ["variables", "labels"]) {
         for (const method of ["PUT", "PATCH"]) {
-          const answer = await api.call(`${method} /devices/${deviceId}/${field}`, { ...as(), body: { [name]: "a" } });
+          const answer = await api.call(`${method} /devices/${deviceId}/${field}`, {
+            ...as(),
+            body: { [name]: "a" },
+          });
           assert.equal(answer.status, 400, `${method} ${field} ${name}`);
         }
       }
     }
     await api.call(`PUT /devices/${deviceId}/variables`, { ...as(), body: { toString: "b" } });
-    const patched = await api.call(`PATCH /devices/${deviceId}/variables`, { ...as(), body: { valueOf: "c" } });
+    const patched = await api.call(`PATCH /devices/${deviceId}/variables`, {
+      ...as(),
+      body: { valueOf: "c" },
+    });
     assert.deepEqual(patched.body.variables, { toString: "b", valueOf: "c" });
   });
 
@@ -91,7 +100,10 @@ describe("when requests are hostile or wrong", () => {
     await api.createDevice({ name: "a.b" });
     await api.createDevice({ name: "axb" });
     const found = await api.call("GET /devices?q=a.b", as());
-    assert.deepEqual(found.body.items.map((item: { name: string }) => item.name), ["a.b"]);
+    assert.deepEqual(
+      found.body.items.map((item: { name: string }) => item.name),
+      ["a.b"],
+    );
     for (const q of ["(((((a+)+)+)+)+$", ".*", "[", "\\", "^"]) {
       const answer = await api.call(`GET /devices?q=${encodeURIComponent(q)}&sort=name`, as());
       assert.equal(answer.status, 200, q);
@@ -100,15 +112,38 @@ describe("when requests are hostile or wrong", () => {
   });
 
   it("refuses ids, cursors and selectors that aren't", async () => {
-    for (const path of ["/devices/x", "/devices/dev_", "/devices/%00", "/templates/tpl_'", "/devices/..%2f..%2fsecrets"]) {
+    for (const path of [
+      "/devices/x",
+      "/devices/dev_",
+      "/devices/%00",
+      "/templates/tpl_'",
+      "/devices/..%2f..%2fsecrets",
+    ]) {
       const answer = await api.call(`GET ${path}`, as());
       assert.ok([400, 404].includes(answer.status), path);
     }
     assert.equal((await api.call("GET /devices/%zz", as())).body.code, "invalid_path");
-    for (const cursor of ["x", "W10", Buffer.from('["devices-name","a"]').toString("base64url"), Buffer.from('["devices-newest",{"$ne":1}]').toString("base64url")]) {
-      assert.equal((await api.call(`GET /devices?cursor=${cursor}`, as())).body.code, "invalid_cursor", cursor);
+    for (const cursor of [
+      "x",
+      "W10",
+      Buffer.from('["devices-name","a"]').toString("base64url"),
+      Buffer.from('["devices-newest",{"$ne":1}]').toString("base64url"),
+    ]) {
+      assert.equal(
+        (await api.call(`GET /devices?cursor=${cursor}`, as())).body.code,
+        "invalid_cursor",
+        cursor,
+      );
     }
-    for (const selector of ["a.b=c", "$where=1", "site in berlin", "site=$ne", "=x", "a=b=c", "site in ()x"]) {
+    for (const selector of [
+      "a.b=c",
+      "$where=1",
+      "site in berlin",
+      "site=$ne",
+      "=x",
+      "a=b=c",
+      "site in ()x",
+    ]) {
       const answer = await api.call(`GET /devices?selector=${encodeURIComponent(selector)}`, as());
       assert.equal(answer.body?.code, "invalid_selector", selector);
     }
@@ -156,13 +191,23 @@ describe("when requests are hostile or wrong", () => {
   it("refuses bodies that are too large for the call, of another type, or no JSON", async () => {
     const large = { ...as(), body: { name: "x".repeat(70_000) } };
     assert.equal((await api.call("POST /provisioning-tokens", large)).status, 413);
-    const form = { ...as(), body: "name=x", headers: { "content-type": "application/x-www-form-urlencoded" } };
+    const form = {
+      ...as(),
+      body: "name=x",
+      headers: { "content-type": "application/x-www-form-urlencoded" },
+    };
     assert.equal((await api.call("POST /provisioning-tokens", form)).status, 415);
     const zipped = { ...as(), body: "{}", headers: { "content-encoding": "gzip" } };
     assert.equal((await api.call("POST /provisioning-tokens", zipped)).status, 415);
-    assert.equal((await api.call("POST /provisioning-tokens", { ...as(), body: "{" })).body.code, "invalid_json");
+    assert.equal(
+      (await api.call("POST /provisioning-tokens", { ...as(), body: "{" })).body.code,
+      "invalid_json",
+    );
     assert.equal((await api.call("POST /provisioning-tokens", as())).body.code, "body_missing");
-    assert.equal((await api.call(`POST /devices/${deviceId}/disable`, { ...as(), body: { x: 1 } })).body.code, "unexpected_body");
+    assert.equal(
+      (await api.call(`POST /devices/${deviceId}/disable`, { ...as(), body: { x: 1 } })).body.code,
+      "unexpected_body",
+    );
     const deep = "[".repeat(30_000) + "]".repeat(30_000);
     assert.equal((await api.call(`PUT /devices/${deviceId}/templates`, { ...as(), body: deep })).status, 400);
   });
@@ -173,12 +218,18 @@ describe("when requests are hostile or wrong", () => {
     const full = Object.fromEntries(Object.entries(many).slice(0, 256));
     assert.equal((await api.call(`PUT /devices/${deviceId}/variables`, { ...as(), body: full })).status, 200);
     const oneMore = { one_more: "x" };
-    assert.equal((await api.call(`PATCH /devices/${deviceId}/variables`, { ...as(), body: oneMore })).status, 400);
+    assert.equal(
+      (await api.call(`PATCH /devices/${deviceId}/variables`, { ...as(), body: oneMore })).status,
+      400,
+    );
     const long = { value: "ä".repeat(2_049) };
     assert.equal((await api.call(`PUT /devices/${deviceId}/variables`, { ...as(), body: long })).status, 400);
     const labels = Object.fromEntries(Array.from({ length: 64 }, (_, index) => [`l${index}`, "x"]));
     assert.equal((await api.call(`PUT /devices/${deviceId}/labels`, { ...as(), body: labels })).status, 200);
-    assert.equal((await api.call(`PATCH /devices/${deviceId}/labels`, { ...as(), body: { more: "x" } })).status, 400);
+    assert.equal(
+      (await api.call(`PATCH /devices/${deviceId}/labels`, { ...as(), body: { more: "x" } })).status,
+      400,
+    );
   });
 
   it("answers with problems, request ids and strict headers everywhere", async () => {
@@ -193,7 +244,10 @@ describe("when requests are hostile or wrong", () => {
     const named = await api.call("GET /devices", { ...as(), headers: { "x-request-id": "abc-1" } });
     assert.equal(named.headers.get("x-request-id"), "abc-1");
     for (const answer of [unknown, method, anonymous, named]) {
-      assert.match(answer.headers.get("content-security-policy") ?? "", /default-src 'none'.*frame-ancestors 'none'/);
+      assert.match(
+        answer.headers.get("content-security-policy") ?? "",
+        /default-src 'none'.*frame-ancestors 'none'/,
+      );
       assert.equal(answer.headers.get("x-content-type-options"), "nosniff");
       assert.equal(answer.headers.get("cache-control"), "no-store");
       assert.equal(answer.headers.get("x-powered-by"), null);
@@ -205,7 +259,10 @@ describe("when requests are hostile or wrong", () => {
     const page = await home.text();
     assert.match(page, /\/api\/v1\/openapi\.json/);
     assert.equal(/<script/i.test(page), false);
-    assert.match(home.headers.get("content-security-policy") ?? "", /^default-src 'none'; style-src 'sha256-/);
+    assert.match(
+      home.headers.get("content-security-policy") ?? "",
+      /^default-src 'none'; style-src 'sha256-/,
+    );
     assert.equal((await fetch(`${api.url}/healthz`)).status, 200);
     assert.deepEqual(await (await fetch(`${api.url}/readyz`)).json(), { status: "ok", faults: [] });
   });

@@ -33,7 +33,10 @@ describe("when an operator takes a device from its token to its content", () => 
     const { call, admin } = api;
     const as = admin;
 
-    const created = await call("POST /provisioning-tokens", { as, body: { name: "berlin", labels: { site: "berlin" } } });
+    const created = await call("POST /provisioning-tokens", {
+      as,
+      body: { name: "berlin", labels: { site: "berlin" } },
+    });
     assert.equal(created.status, 201, JSON.stringify(created.body));
     assert.match(created.body.token, /^rcp_/);
     assert.match(created.body.install.host, /RCIOTS_TOKEN=rcp_\S+ npx rciots-agent/);
@@ -47,17 +50,29 @@ describe("when an operator takes a device from its token to its content", () => 
     assert.equal(template.status, 201, JSON.stringify(template.body));
     const versions = await call(`GET /templates/${template.body.id}/versions`, { as });
     assert.deepEqual(versions.body.items[0].secrets, ["PASSWORD"]);
-    const version = await call(`GET /templates/${template.body.id}/versions/${template.body.currentVersionId}`, { as });
+    const version = await call(
+      `GET /templates/${template.body.id}/versions/${template.body.currentVersionId}`,
+      { as },
+    );
     assert.equal(version.body.files.length, 2);
     assert.match(version.body.rendered, /kind: Deployment/);
 
     const device = await api.createDevice({ status: "pending" });
-    const approved = await call(`POST /devices/${device._id}/approve`, { as, body: { labels: { site: "berlin" } } });
+    const approved = await call(`POST /devices/${device._id}/approve`, {
+      as,
+      body: { labels: { site: "berlin" } },
+    });
     assert.equal(approved.body.status, "active");
     const listed = await call("GET /devices?selector=site=berlin&status=active", { as });
-    assert.deepEqual(listed.body.items.map((item: { id: string }) => item.id), [device._id]);
+    assert.deepEqual(
+      listed.body.items.map((item: { id: string }) => item.id),
+      [device._id],
+    );
 
-    const assigned = await call(`PUT /devices/${device._id}/templates`, { as, body: [{ templateId: template.body.id }] });
+    const assigned = await call(`PUT /devices/${device._id}/templates`, {
+      as,
+      body: [{ templateId: template.body.id }],
+    });
     assert.equal(assigned.status, 200, JSON.stringify(assigned.body));
     const variables = await call(`PUT /devices/${device._id}/variables`, { as, body: { tag: "1.28" } });
     assert.equal(variables.status, 200, JSON.stringify(variables.body));

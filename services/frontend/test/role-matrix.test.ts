@@ -7,7 +7,13 @@ import { createSamples, type Sample } from "./route-samples.ts";
 
 const ranks: readonly Role[] = ["viewer", "operator", "admin", "owner"];
 /** What says that a caller is refused, whatever the call is about. */
-const refusals = ["unauthorized", "role_required", "session_required", "no_organization", "platform_admin_required"];
+const refusals = [
+  "unauthorized",
+  "role_required",
+  "session_required",
+  "no_organization",
+  "platform_admin_required",
+];
 
 interface Who {
   name: string;
@@ -61,7 +67,12 @@ describe("when anybody calls any route", function () {
     const { body } = await api.call("GET /me", { as: api.admin });
     const token = newToken("rcs");
     const expiresAt = new Date(Date.now() + 60_000);
-    await api.store.accounts.insertSession({ _id: hashToken(token), userId: body.id, createdAt: new Date(), expiresAt });
+    await api.store.accounts.insertSession({
+      _id: hashToken(token),
+      userId: body.id,
+      createdAt: new Date(),
+      expiresAt,
+    });
     return token;
   }
 
@@ -70,9 +81,19 @@ describe("when anybody calls any route", function () {
     { name: "a person without organisation", role: null, credential: () => api.signInAs(null) },
     ...ranks.map((role): Who => ({ name: `a ${role}`, role, credential: () => api.signInAs(role) })),
     { name: "a read token of an owner", role: "viewer", isToken: true, credential: () => apiToken("read") },
-    { name: "a write token of an owner", role: "operator", isToken: true, credential: () => apiToken("write") },
+    {
+      name: "a write token of an owner",
+      role: "operator",
+      isToken: true,
+      credential: () => apiToken("write"),
+    },
     { name: "an admin token of an owner", role: "owner", isToken: true, credential: () => apiToken("admin") },
-    { name: "a token of an unknown scope", role: null, isToken: true, credential: () => apiToken("everything") },
+    {
+      name: "a token of an unknown scope",
+      role: null,
+      isToken: true,
+      credential: () => apiToken("everything"),
+    },
     { name: "the platform's administrator", role: "owner", isPlatformAdmin: true, credential: platformAdmin },
   ];
 
@@ -123,7 +144,9 @@ describe("when anybody calls any route", function () {
   it("shows an owner of another organisation nothing of this one", async () => {
     const other = await api.createOrganization();
     const stranger = await api.signInAs("owner", other);
-    const withId = api.frontend.routes.filter((route) => route.path.includes("{") && route.access !== "platform-admin");
+    const withId = api.frontend.routes.filter(
+      (route) => route.path.includes("{") && route.access !== "platform-admin",
+    );
     assert.ok(withId.length > 25);
     for (const route of withId) {
       const sample = await refusedSampleOf(route);
@@ -132,7 +155,15 @@ describe("when anybody calls any route", function () {
       const shown = `${route.id}: ${answer.status} ${JSON.stringify(answer.body)}`;
       assert.equal(answer.status, 404, shown);
     }
-    for (const path of ["/devices", "/templates", "/provisioning-tokens", "/git-credentials", "/secrets", "/events", "/api-tokens"]) {
+    for (const path of [
+      "/devices",
+      "/templates",
+      "/provisioning-tokens",
+      "/git-credentials",
+      "/secrets",
+      "/events",
+      "/api-tokens",
+    ]) {
       const answer = await api.call(`GET ${path}`, { as: stranger });
       assert.deepEqual(answer.body.items, [], path);
     }
@@ -144,11 +175,20 @@ describe("when anybody calls any route", function () {
     const other = await api.createOrganization();
     const stranger = await api.signInAs("owner", other);
     const device = await api.createDevice({ organizationId: other });
-    const template = await api.call("POST /templates", { as: api.admin, body: (await samples["createTemplate"]?.(undefined))?.body });
+    const template = await api.call("POST /templates", {
+      as: api.admin,
+      body: (await samples["createTemplate"]?.(undefined))?.body,
+    });
     const foreign = { templateId: template.body.id as string };
-    const assigned = await api.call(`PUT /devices/${device._id}/templates`, { as: stranger, body: [foreign] });
+    const assigned = await api.call(`PUT /devices/${device._id}/templates`, {
+      as: stranger,
+      body: [foreign],
+    });
     assert.equal(assigned.body.code, "template_not_found");
-    const previewed = await api.call(`POST /devices/${device._id}/preview`, { as: stranger, body: { templates: [foreign] } });
+    const previewed = await api.call(`POST /devices/${device._id}/preview`, {
+      as: stranger,
+      body: { templates: [foreign] },
+    });
     assert.equal(previewed.body.code, "template_not_found");
     const token = await api.call("POST /provisioning-tokens", {
       as: stranger,

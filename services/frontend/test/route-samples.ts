@@ -40,7 +40,10 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
   const device = async (fields = {}): Promise<string> => (await api.createDevice(fields))._id;
   const overlaid = async (): Promise<string> => {
     const id = await device();
-    const answer = await api.call(`PUT /devices/${id}/overlay`, { as: api.admin, body: { files: kustomization } });
+    const answer = await api.call(`PUT /devices/${id}/overlay`, {
+      as: api.admin,
+      body: { files: kustomization },
+    });
     if (answer.status !== 200) throw new Error(JSON.stringify(answer.body));
     return id;
   };
@@ -82,7 +85,10 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
     login: () => ({ body: { username: "nobody", password: "wrong" }, status: 401 }),
     logout: () => ({}),
     getAccount: () => ({}),
-    changePassword: () => ({ body: { currentPassword: "wrong", newPassword: "a password of length" }, status: 401 }),
+    changePassword: () => ({
+      body: { currentPassword: "wrong", newPassword: "a password of length" },
+      status: 401,
+    }),
     createApiToken: () => ({ body: { name: "ci", scopes: ["read"] } }),
     listApiTokens: () => ({}),
     revokeApiToken: (as) => on(apiTokenOf(as)),
@@ -95,7 +101,14 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
     listMembers: () => ({}),
     createMember: () => {
       const username = newId("m").toLowerCase();
-      return { body: { username, email: `${username}@example.com`, password: "a password of length", role: "viewer" } };
+      return {
+        body: {
+          username,
+          email: `${username}@example.com`,
+          password: "a password of length",
+          role: "viewer",
+        },
+      };
     },
     setMemberRole: () => on(member(), { body: { role: "operator" } }),
     removeMember: () => on(member()),

@@ -8,7 +8,10 @@ import { kustomization } from "./route-samples.ts";
 
 const withGreeting = (greeting: string) => [
   kustomization[0],
-  { path: "config.yaml", content: `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: settings }\ndata: { greeting: ${greeting} }\n` },
+  {
+    path: "config.yaml",
+    content: `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: settings }\ndata: { greeting: ${greeting} }\n`,
+  },
 ];
 
 describe("when templates are written inline", () => {
@@ -34,10 +37,16 @@ describe("when templates are written inline", () => {
     const changed = await call(`PATCH /templates/${id}`, { files: withGreeting("bye") });
     assert.equal(changed.body.versionCount, 2);
     const { body } = await call(`GET /templates/${id}/versions`);
-    assert.deepEqual(body.items.map((version: { number: number; isCurrent: boolean }) => [version.number, version.isCurrent]), [
-      [2, true],
-      [1, false],
-    ]);
+    assert.deepEqual(
+      body.items.map((version: { number: number; isCurrent: boolean }) => [
+        version.number,
+        version.isCurrent,
+      ]),
+      [
+        [2, true],
+        [1, false],
+      ],
+    );
     const first = body.items[1].id as string;
     const back = await call(`PUT /templates/${id}/current-version`, { versionId: first });
     assert.equal(back.body.currentVersionId, first);
@@ -66,7 +75,10 @@ describe("when templates are written inline", () => {
 
   it("takes large files, and refuses too large ones", async () => {
     const filler = `# ${"x".repeat(900_000)}\n`;
-    const files = [...kustomization, ...Array.from({ length: 8 }, (_, index) => ({ path: `f${index}.md`, content: filler }))];
+    const files = [
+      ...kustomization,
+      ...Array.from({ length: 8 }, (_, index) => ({ path: `f${index}.md`, content: filler })),
+    ];
     await create("large", files);
     const more = [...files, { path: "g.md", content: filler }, { path: "h.md", content: filler }];
     assert.equal((await call("POST /templates", { name: "larger", files: more })).status, 422);
@@ -76,12 +88,21 @@ describe("when templates are written inline", () => {
 
   it("keeps names unique, and versions to who read them", async () => {
     const id = await create("unique");
-    assert.equal((await call("POST /templates", { name: "unique", files: kustomization })).body.code, "name_taken");
+    assert.equal(
+      (await call("POST /templates", { name: "unique", files: kustomization })).body.code,
+      "name_taken",
+    );
     await create("other");
     assert.equal((await call(`PATCH /templates/${id}`, { name: "other" })).body.code, "name_taken");
     await call(`PATCH /templates/${id}`, { description: "new" }, { "if-match": '"1"' });
-    assert.equal((await call(`PATCH /templates/${id}`, { description: "x" }, { "if-match": '"1"' })).status, 412);
-    assert.equal((await call(`PATCH /templates/${id}`, { git: { ref: "main" } })).body.code, "template_kind_fixed");
+    assert.equal(
+      (await call(`PATCH /templates/${id}`, { description: "x" }, { "if-match": '"1"' })).status,
+      412,
+    );
+    assert.equal(
+      (await call(`PATCH /templates/${id}`, { git: { ref: "main" } })).body.code,
+      "template_kind_fixed",
+    );
   });
 
   it("can't be deleted while devices or tokens use it", async () => {
@@ -117,10 +138,14 @@ describe("when templates come from Git", () => {
   let api: ApiFixture;
   let repository: string;
   const git = (...args: string[]): void => {
-    execFileSync("git", ["-c", "user.name=T", "-c", "user.email=t@example.com", ...args], { cwd: repository, stdio: "pipe" });
+    execFileSync("git", ["-c", "user.name=T", "-c", "user.email=t@example.com", ...args], {
+      cwd: repository,
+      stdio: "pipe",
+    });
   };
   const commit = (greeting: string): void => {
-    for (const file of withGreeting(greeting)) writeFileSync(join(repository, file?.path ?? ""), file?.content ?? "");
+    for (const file of withGreeting(greeting))
+      writeFileSync(join(repository, file?.path ?? ""), file?.content ?? "");
     git("add", ".");
     git("commit", "--quiet", "-m", `say ${greeting}`);
   };
@@ -182,8 +207,13 @@ describe("when templates come from Git", () => {
     commit("mended");
     assert.equal((await call(`POST /templates/${id}/refresh`)).body.sync.status, "ok");
     const events = await call("GET /events?kind=template.sync-failed&kind=template.version-created");
-    const mine = events.body.items.filter((event: { details: { templateId: string } }) => event.details.templateId === id);
-    assert.deepEqual(mine.map((event: { kind: string }) => event.kind), ["template.version-created", "template.sync-failed"]);
+    const mine = events.body.items.filter(
+      (event: { details: { templateId: string } }) => event.details.templateId === id,
+    );
+    assert.deepEqual(
+      mine.map((event: { kind: string }) => event.kind),
+      ["template.version-created", "template.sync-failed"],
+    );
   });
 
   it("refuses what its policy doesn't allow, with words of its own", async () => {
@@ -211,10 +241,16 @@ describe("when secrets and credentials are stored", () => {
     try {
       const value = "the-secret-value-1234";
       await api.call("PUT /secrets/DB_PASSWORD", { as: api.admin, body: { value } });
-      const again = await api.call("PUT /secrets/DB_PASSWORD", { as: api.admin, body: { value: `${value}5` } });
+      const again = await api.call("PUT /secrets/DB_PASSWORD", {
+        as: api.admin,
+        body: { value: `${value}5` },
+      });
       assert.equal(again.body.version, 2);
       const credential = { kind: "basic", username: "ci", password: value };
-      const created = await api.call("POST /git-credentials", { as: api.admin, body: { name: "repo", credential } });
+      const created = await api.call("POST /git-credentials", {
+        as: api.admin,
+        body: { name: "repo", credential },
+      });
       assert.equal(created.status, 201);
       const git = { url: "https://127.0.0.1:1/x.git", credentialId: created.body.id as string };
       const failed = await api.call("POST /templates", { as: api.admin, body: { name: "x", git } });

@@ -1,7 +1,5 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { clusterAvailability, startCluster, type TestCluster } from "../../cluster/cluster.ts";
 import { startAgentProcess } from "../../harness/agent-process.ts";
 import { eventually } from "../../harness/eventually.ts";
@@ -56,8 +54,6 @@ async function run({ say }: BenchContext): Promise<Measurement[]> {
 }
 
 async function measureAgent(cluster: TestCluster | undefined): Promise<number> {
-  const bundle = fileURLToPath(new URL("../../agent/dist/rciots-agent.js", import.meta.url));
-  if (!existsSync(bundle)) throw new Error(`There is no ${bundle}: run node scripts/build.mjs.`);
   const platform = await startPlatform();
   try {
     const api = await platform.api();

@@ -71,7 +71,7 @@ export function compileLookup(operand: Value, environment: PipelineEnvironment):
 
 function joinFilter({ localField, foreignField }: LookupSpec, document: Document): Document {
   if (!localField || foreignField === undefined) return new Map();
-  const values = collectValues(document, localField, true).map((value) => value ?? null);
+  const values = collectValues(document, localField, null).map((value) => value ?? null);
   if (values.some((value) => value instanceof BSONRegExp)) throw notSupported("$lookup by a regular expression");
   const [only] = values;
   const condition = new Map<string, Value>(values.length === 1 ? [["$eq", only ?? null]] : [["$in", values]]);

@@ -180,7 +180,7 @@ function distinctValues(query: Query, key: string): Value[] {
   const found = new Map<string, Value>();
   let bytes = 0;
   for (const row of query.rows()) {
-    for (const value of collectValues(decodeFields(row.bytes, roots), path, true)) {
+    for (const value of collectValues(decodeFields(row.bytes, roots), path, undefined)) {
       if (value === undefined) continue;
       const lookup = lookupKey(value);
       if (found.has(lookup)) continue;

@@ -35,12 +35,12 @@ export function valueAt(value: Value | undefined, path: Path): Value | undefined
 }
 
 /**
- * Every value an index, a sort or `distinct` sees at a path. Arrays along the path are looked into; with
- * `spread`, the array at the end counts by its elements. A missing field is `undefined`.
+ * Every value a sort, a join or `distinct` sees at a path. Arrays along the path are looked into, and the array
+ * at its end counts by its elements. A missing field gives `absent`, an empty array `undefined`.
  */
-export function collectValues(value: Value | undefined, path: Path, spread: boolean): (Value | undefined)[] {
+export function collectValues(value: Value | undefined, path: Path, absent: null | undefined): (Value | undefined)[] {
   const found: (Value | undefined)[] = [];
-  collect(value, path, 0, spread, found);
+  collect(value, path, 0, absent, found);
   return found;
 }
 
@@ -48,32 +48,32 @@ function collect(
   value: Value | undefined,
   path: Path,
   depth: number,
-  spread: boolean,
+  absent: null | undefined,
   found: (Value | undefined)[],
 ): void {
   const part = path[depth];
   if (part === undefined) {
-    if (spread && Array.isArray(value)) {
+    if (Array.isArray(value)) {
       for (const element of value) found.push(element);
       if (value.length === 0) found.push(undefined);
-    } else found.push(value);
-  } else if (isDocument(value)) collect(value.get(part), path, depth + 1, spread, found);
-  else if (Array.isArray(value)) collectFromArray(value, path, depth, spread, found);
-  else found.push(undefined);
+    } else found.push(value === undefined ? absent : value);
+  } else if (isDocument(value)) collect(value.get(part), path, depth + 1, absent, found);
+  else if (Array.isArray(value)) collectFromArray(value, path, depth, absent, found);
+  else found.push(absent);
 }
 
 function collectFromArray(
   values: readonly Value[],
   path: Path,
   depth: number,
-  spread: boolean,
+  absent: null | undefined,
   found: (Value | undefined)[],
 ): void {
   const index = arrayIndex(path[depth] as string);
   const before = found.length;
-  if (index !== undefined && index < values.length) collect(values[index], path, depth + 1, spread, found);
-  for (const element of values) if (isDocument(element)) collect(element, path, depth, spread, found);
-  if (found.length === before) found.push(undefined);
+  if (index !== undefined && index < values.length) collect(values[index], path, depth + 1, absent, found);
+  for (const element of values) if (isDocument(element)) collect(element, path, depth, absent, found);
+  if (found.length === before) found.push(absent);
 }
 
 /** Whether an array stands anywhere at or before the end of the path. */

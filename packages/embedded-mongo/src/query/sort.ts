@@ -34,7 +34,8 @@ export function sortKeyOf(document: Document, fields: readonly SortField[]): Sor
     const [only] = field.path;
     const direct = field.path.length === 1 && only !== undefined ? document.get(only) : undefined;
     if (field.path.length === 1 && !Array.isArray(direct)) return direct ?? null;
-    const values = collectValues(document, field.path, true).map((value) => value ?? null);
+    // An empty array sorts before null, as MongoDB's undefined does.
+    const values = collectValues(document, field.path, null);
     return values.reduce((best, value) => {
       const order = compareValues(value, best);
       return (field.descending ? order > 0 : order < 0) ? value : best;

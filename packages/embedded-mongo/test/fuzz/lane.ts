@@ -79,7 +79,7 @@ export async function createLane(collection: Collection<Document>, random: Rando
   };
 
   const insert = async (): Promise<void> => {
-    const document = generate.document(random, random.chance(0.1) ? 1 + random.below(nextId) : nextId++);
+    const document = generate.document(random, nextId > 1 && random.chance(0.1) ? 1 + random.below(nextId - 1) : nextId++);
     const refused = model.has(document["_id"] as number) || !storable(document);
     await attempt(refused, "insert", document, async () => void (await collection.insertOne(copy(document))));
     if (!refused) model.set(document["_id"] as number, document);
@@ -103,7 +103,7 @@ export async function createLane(collection: Collection<Document>, random: Rando
     const conflict = outcome({ _id: 0 }, { $set: { unrelated: 1 } }) !== undefined && conflicts(update);
     const after = before ? outcome(before, update) : undefined;
     await attempt(conflict || (before !== undefined && after === undefined), "updateOne", { filter, update, before }, async () => {
-      const result = await collection.updateOne(filter, update);
+      const result = await collection.updateOne(filter as never, update);
       if (result.matchedCount !== (before ? 1 : 0)) differ("updateOne matched", { filter, update, before, result });
     });
     if (after && !conflict) model.set(id, after);

@@ -10,7 +10,7 @@ function filesOf(contents: Record<string, string>): ManifestFile[] {
 }
 
 async function faults(contents: Record<string, string>, root = ""): Promise<string[]> {
-  const found = await checkKustomizations(filesOf(contents), root);
+  const { faults: found } = await checkKustomizations(filesOf(contents), root);
   return found.map(({ code, file, line, entry }) =>
     [code, `${file}:${line}`, entry].filter((part) => part !== undefined).join(" "),
   );
@@ -169,6 +169,52 @@ describe("when kustomizations are checked before kustomize runs", () => {
   it("sees through merge keys and aliases", async () => {
     const hidden = "namePrefix: &x ../y\nconfigMapGenerator:\n- <<: {files: [*x]}\n  name: a\n";
     assert.match((await one(hidden))[0] ?? "none", /^path_escapes kustomization\.yaml/);
+  });
+
+  it("refuses what kustomize's readers take for something else", async () => {
+    const hidden = 'configMapGenerator: [{name: x, files: ["http://169.254.169.254/x"]}]';
+    for (const lineBreak of ["\u2028", "\u2029", "\u0085", "\r"]) {
+      assert.match(
+        (await one(`# c${lineBreak}${hidden}\n`))[0] ?? "none",
+        /^yaml_invalid kustomization\.yaml/,
+      );
+      assert.match((await one(`namePrefix: a # c${lineBreak}${hidden}\n`))[0] ?? "none", /^yaml_invalid/);
+      const inline = `apiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: x}\n# c${lineBreak}path: ../x\n`;
+      assert.match((await one(`transformers: [${JSON.stringify(inline)}]\n`))[0] ?? "none", /^yaml_invalid/);
+      assert.match(
+        (await one("transformers: [t.yaml]\n", { "t.yaml": inline }))[0] ?? "none",
+        /^yaml_invalid/,
+      );
+    }
+    // Go folds a long s into an s; a tag makes another value of what is written.
+    assert.match(
+      (await one("configMapGenerator: [{name: x, file\u017f: [../x]}]\n"))[0] ?? "none",
+      /^kustomization_unknown_field/,
+    );
+    const named = { aHR0cDovL3g: "a file of that name" };
+    for (const tag of ["!!binary", "!<tag:yaml.org,2002:binary>", "!other"]) {
+      assert.match(
+        (await one(`configMapGenerator: [{name: x, files: [${tag} aHR0cDovL3g]}]\n`, named))[0] ?? "none",
+        /^yaml_invalid/,
+      );
+    }
+  });
+
+  it("gives kustomize what was checked, in a form that all readers read alike", async () => {
+    const contents = {
+      "kustomization.yaml":
+        "# comment\nresources: &r [cm.yaml]\nnamePrefix: 'é\ud83d\ude00'\ntransformers:\n- |\n  # inline\n  apiVersion: builtin\n  kind: PrefixTransformer\n- t.yaml\n",
+      "cm.yaml": `# kept\n${object}`,
+      "t.yaml": "# file\napiVersion: builtin\nkind: SuffixTransformer\n",
+    };
+    const { faults: found, files } = await checkKustomizations(filesOf(contents), "");
+    assert.deepEqual(found, []);
+    assert.deepEqual(Object.fromEntries(files.map(({ path, content }) => [path, content])), {
+      "kustomization.yaml":
+        '{"namePrefix":"\\u00e9\\U0001f600","resources":["cm.yaml"],"transformers":["{\\"apiVersion\\":\\"builtin\\",\\"kind\\":\\"PrefixTransformer\\"}","t.yaml"]}',
+      "cm.yaml": contents["cm.yaml"],
+      "t.yaml": '{"apiVersion":"builtin","kind":"SuffixTransformer"}',
+    });
   });
 
   it("names files that are missing and folders without kustomization", async () => {

@@ -50,7 +50,10 @@ interface Origin {
  * any of them. Faults: paths that leave the folder, remote entries, plugins, Helm charts, functions,
  * missing files, bad YAML, objects without apiVersion, kind or name. `files` must be validated.
  */
-export async function checkKustomizations(files: readonly ManifestFile[], root: string): Promise<CheckedFiles> {
+export async function checkKustomizations(
+  files: readonly ManifestFile[],
+  root: string,
+): Promise<CheckedFiles> {
   const walk = createWalk(files);
   await visitFolder(root, "objects", walk);
   const checked = files.map(({ path, content }) => ({ path, content: walk.rewritten.get(path) ?? content }));
@@ -59,7 +62,14 @@ export async function checkKustomizations(files: readonly ManifestFile[], root: 
 
 function createWalk(files: readonly ManifestFile[]): Walk {
   const byPath = new Map(files.map((file) => [file.path, file]));
-  return { files: byPath, all: files, parsed: new Map(), visited: new Set(), faults: [], rewritten: new Map() };
+  return {
+    files: byPath,
+    all: files,
+    parsed: new Map(),
+    visited: new Set(),
+    faults: [],
+    rewritten: new Map(),
+  };
 }
 
 async function visitFolder(folder: string, mode: Mode, walk: Walk): Promise<void> {
@@ -127,7 +137,8 @@ async function visitParts(
     if (text !== null) texts.set(inline.text, text);
   }
   for (const entry of parts.entries) await visitEntry(entry, origin, mode, walk);
-  const rewrite = (value: unknown): unknown => (typeof value === "string" ? (texts.get(value) ?? value) : value);
+  const rewrite = (value: unknown): unknown =>
+    typeof value === "string" ? (texts.get(value) ?? value) : value;
   const fields = Object.entries(config).map(([field, value]): [string, unknown] =>
     pluginFields.includes(field) && Array.isArray(value) ? [field, value.map(rewrite)] : [field, value],
   );
@@ -135,14 +146,24 @@ async function visitParts(
 }
 
 /** A plugin's configuration as it was understood; null for a patch, whose text is handed on as it is. */
-async function visitInline({ kind, text, at, field }: InlineConfig, origin: Origin, walk: Walk): Promise<string | null> {
+async function visitInline(
+  { kind, text, at, field }: InlineConfig,
+  origin: Origin,
+  walk: Walk,
+): Promise<string | null> {
   const line = origin.lineOf(at);
   const refuse = (code: string, reason: string): null => {
-    walk.faults.push({ code, file: origin.file, line, message: `${quoted(origin.file)}, line ${line}: ${field}: ${reason}` });
+    walk.faults.push({
+      code,
+      file: origin.file,
+      line,
+      message: `${quoted(origin.file)}, line ${line}: ${field}: ${reason}`,
+    });
     return null;
   };
   // Kustomize tries such a text as a path or URL too, before or after it tries it as YAML.
-  if (/^\s*[a-z][a-z0-9+.-]*:\/\//i.test(text)) return refuse("remote_not_allowed", `${quoted(text)} is remote.`);
+  if (/^\s*[a-z][a-z0-9+.-]*:\/\//i.test(text))
+    return refuse("remote_not_allowed", `${quoted(text)} is remote.`);
   const textFault = kind === "plugin" ? configTextFault(text) : null;
   if (textFault !== null) return refuse("yaml_invalid", `it ${textFault}.`);
   const { documents, faults } = await parseYamlStream(origin.file, text, "source");
@@ -175,7 +196,8 @@ async function visitEntry(entry: KustomizationEntry, origin: Origin, mode: Mode,
 
 async function visitPluginFile(file: string, folder: string, walk: Walk): Promise<void> {
   const documents = await parseConfig(file, walk);
-  for (const document of documents) await checkPlugin(document, { file, folder, lineOf: document.lineOf }, walk);
+  for (const document of documents)
+    await checkPlugin(document, { file, folder, lineOf: document.lineOf }, walk);
   walk.rewritten.set(file, documents.map(({ value }) => plainConfig(value)).join("\n---\n"));
 }
 
@@ -195,16 +217,16 @@ function locate(entry: KustomizationEntry, { file, folder, lineOf }: Origin, wal
     walk.faults.push({ code, file, line, entry: entry.text, message });
     return null;
   };
-  if (isRemote(entry.text))
-    return refuse("remote_not_allowed", "is remote; add its files to the template, or use a Git template");
-  const remote = "is remote; add its files to the template, or use a Git template";
   const target = resolvePath(folder, entry.text);
   const isFile = target !== null && walk.files.has(target);
-  if (isUrl(entry.text) || (!isFile && isRepository(entry.text))) return refuse("remote_not_allowed", remote);
+  if (isUrl(entry.text) || (!isFile && isRepository(entry.text))) {
+    return refuse("remote_not_allowed", "is remote; add its files to the template, or use a Git template");
+  }
   if (target === null) return refuse("path_escapes", "leaves the folder");
   const wantsFolder = entry.kind === "resource" || entry.kind === "folder" || entry.kind === "plugin";
-  if (isFile && entry.kind === "folder")
+  if (isFile && entry.kind === "folder") {
     return refuse("file_missing", "must be a folder with a kustomization");
+  }
   if (isFile && folder !== "" && !target.startsWith(`${folder}/`)) {
     return refuse(
       "path_escapes",

@@ -97,6 +97,35 @@ describe("when files are rendered with real kustomize", () => {
     assert.match(warnings[0] ?? "", /'commonLabels' is deprecated/);
   });
 
+  it("builds what was written anew as kustomize builds the original", async () => {
+    const { documents } = await render({
+      "kustomization.yaml": [
+        "resources: [a.yaml]",
+        "commonAnnotations: {who: 'é 😀 \"x\"'}",
+        "transformers:",
+        "- |-",
+        "  apiVersion: builtin",
+        "  kind: PrefixTransformer",
+        "  metadata: {name: p}",
+        "  prefix: pre-",
+        "  fieldSpecs: [{path: metadata/name}]",
+        "- suffix.yaml",
+        "patches:",
+        "- target: {kind: ConfigMap}",
+        "  patch: |",
+        "    - op: add",
+        "      path: /data/added",
+        "      value: 'yes'",
+      ].join("\n"),
+      "a.yaml": configMap("a", "{b: c}"),
+      "suffix.yaml":
+        "# comment\napiVersion: builtin\nkind: SuffixTransformer\nmetadata: {name: s}\nsuffix: -post\nfieldSpecs: [{path: metadata/name}]\n",
+    });
+    assert.equal(documents[0]?.metadata.name, "pre-a-post");
+    assert.equal(documents[0]?.metadata.annotations?.["who"], 'é 😀 "x"');
+    assert.deepEqual(documents[0]?.["data"], { b: "c", added: "yes" });
+  });
+
   it("refuses by policy before a process is started", async () => {
     await assert.rejects(render({ "kustomization.yaml": "resources: [https://example.com/x]\n" }), {
       code: "remote_not_allowed",

@@ -67,24 +67,27 @@ export function createKustomize(options: KustomizeOptions): Kustomize {
   const limits = { ...defaultDocumentLimits, ...options.limits };
   const semaphore = createSemaphore(settings.maxConcurrent);
 
-  const check = async (files: readonly ManifestFile[], { root = "" }: RenderOptions = {}): Promise<void> => {
+  const checked = async (files: readonly ManifestFile[], root: string): Promise<ManifestFile[]> => {
     validateManifestFiles(files, {
       root,
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     });
-    throwFaults(await checkKustomizations(files, root));
+    const { faults, files: rewritten } = await checkKustomizations(files, root);
+    throwFaults(faults);
+    return rewritten;
   };
 
-  const render = async (
-    files: readonly ManifestFile[],
-    { root = "", signal }: RenderOptions = {},
-  ): Promise<RenderResult> => {
-    await check(files, { root });
-    const { stdout, stderr } = await semaphore.run(() => build(files, root, settings, signal));
-    return Object.assign(await parseRendered(stdout.toString(), limits), { warnings: readWarnings(stderr) });
+  return {
+    binary: options.binary,
+    check: async (files, { root = "" } = {}) => void (await checked(files, root)),
+    render: async (files, { root = "", signal } = {}) => {
+      const rewritten = await checked(files, root);
+      const { stdout, stderr } = await semaphore.run(() => build(rewritten, root, settings, signal));
+      return Object.assign(await parseRendered(stdout.toString(), limits), {
+        warnings: readWarnings(stderr),
+      });
+    },
   };
-
-  return { binary: options.binary, render, check };
 }
 
 type Settings = Required<Omit<KustomizeOptions, "limits">>;

@@ -64,7 +64,10 @@ export function createAccountRepository({ users, sessions, apiTokens }: Models) 
 
     /** Logs a person out everywhere, but for the session named. */
     async deleteSessionsOf(userId: string, exceptHash?: string): Promise<void> {
-      await sessions.deleteMany({ userId, ...(exceptHash === undefined ? {} : { _id: { $ne: exceptHash } }) });
+      await sessions.deleteMany({
+        userId,
+        ...(exceptHash === undefined ? {} : { _id: { $ne: exceptHash } }),
+      });
     },
 
     async insertApiToken(token: ApiToken): Promise<void> {

@@ -84,7 +84,11 @@ export function createSecretRepository({ secrets, gitCredentials }: Models) {
       change: Pick<GitCredential, "kind" | "sealed">,
     ): Promise<GitCredential | null> {
       return gitCredentials
-        .findOneAndUpdate({ _id: credentialId, organizationId }, { $set: change }, { returnDocument: "after" })
+        .findOneAndUpdate(
+          { _id: credentialId, organizationId },
+          { $set: change },
+          { returnDocument: "after" },
+        )
         .lean<GitCredential>();
     },
 

@@ -50,7 +50,10 @@ export function createApiTokensService({ store, audit }: { store: Pick<Store, "a
       return { token, stored };
     },
 
-    async list(caller: Member, page: { limit: number; cursor?: string | undefined }): Promise<Page<ApiToken>> {
+    async list(
+      caller: Member,
+      page: { limit: number; cursor?: string | undefined },
+    ): Promise<Page<ApiToken>> {
       const own = seesAll(caller) ? {} : { userId: caller.userId };
       return readPage({
         kind: "api-tokens",

@@ -50,7 +50,9 @@ function callerOf(user: User, rest: Omit<Caller, "userId" | "username" | "isOrga
 }
 
 /** Finds out who makes a request; null where it says nothing about that. Throws 401, 403 or 404. */
-export function createAuthenticator(options: AuthenticateOptions): (request: Request) => Promise<Caller | null> {
+export function createAuthenticator(
+  options: AuthenticateOptions,
+): (request: Request) => Promise<Caller | null> {
   const { accounts, organizations } = options.store;
 
   function membership(request: Request, user: User): { organizationId: string; role: Role } | null {
@@ -96,13 +98,17 @@ export function createAuthenticator(options: AuthenticateOptions): (request: Req
 
   async function fromApiToken(request: Request, { token }: Credential): Promise<Caller> {
     const found = await accounts.findApiTokenByHash(hashToken(token));
-    if (found === null || (found.expiresAt !== null && found.expiresAt.getTime() <= Date.now())) throw invalid();
+    if (found === null || (found.expiresAt !== null && found.expiresAt.getTime() <= Date.now()))
+      throw invalid();
     const user = await findActiveUser(found.userId);
     const member = user.memberships.find((entry) => entry.organizationId === found.organizationId);
     if (member === undefined) throw invalid();
     const wanted = request.header(organizationHeader);
     if (wanted !== undefined && wanted !== found.organizationId) {
-      throw notFound({ code: "organization_not_found", message: "The API token belongs to another organisation." });
+      throw notFound({
+        code: "organization_not_found",
+        message: "The API token belongs to another organisation.",
+      });
     }
     touch(found);
     return callerOf(user, {

@@ -65,7 +65,10 @@ export function authorize(route: Route, caller: Caller | null): void {
   if (route.access === "signed-in") return;
   if (route.access === "platform-admin") {
     if (!caller.isPlatformAdmin) {
-      throw forbidden({ code: "platform_admin_required", message: "Only an administrator of the platform may do this." });
+      throw forbidden({
+        code: "platform_admin_required",
+        message: "Only an administrator of the platform may do this.",
+      });
     }
     return;
   }

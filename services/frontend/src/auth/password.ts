@@ -27,7 +27,12 @@ export function createPasswords(): Passwords {
   async function run<T>(work: () => Promise<T>): Promise<T> {
     if (semaphore.waiting >= maxWaiting) {
       const details = { retryAfterMs: 2_000 };
-      throw new AppError({ code: "busy", status: 503, message: "Too many people sign in right now; try again.", details });
+      throw new AppError({
+        code: "busy",
+        status: 503,
+        message: "Too many people sign in right now; try again.",
+        details,
+      });
     }
     return semaphore.run(work);
   }

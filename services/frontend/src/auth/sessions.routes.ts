@@ -14,7 +14,12 @@ const accountSchema = z
     email: z.string(),
     isPlatformAdmin: z.boolean(),
     organizations: z.array(
-      z.object({ id: z.string(), name: z.string(), status: z.enum(["active", "suspended"]), role: roleField }),
+      z.object({
+        id: z.string(),
+        name: z.string(),
+        status: z.enum(["active", "suspended"]),
+        role: roleField,
+      }),
     ),
   })
   .meta({ id: "Account" });
@@ -45,7 +50,13 @@ function viewAccount({ user, organizations }: Account): z.input<typeof accountSc
   };
 }
 
-export function sessionRoutes({ sessions, isHttps }: { sessions: SessionsService; isHttps: boolean }): Route[] {
+export function sessionRoutes({
+  sessions,
+  isHttps,
+}: {
+  sessions: SessionsService;
+  isHttps: boolean;
+}): Route[] {
   return [
     definePublicRoute({
       method: "post",

@@ -29,8 +29,16 @@ export function createSessionsService({ store, passwords, guard, audit, sessionM
     return { user, organizations: await store.organizations.findMany(ids) };
   }
 
-  async function recordInAll(user: User, context: RequestContext, kind: string, message: string): Promise<void> {
-    const acting: Acting = { caller: { actor: { kind: "user", id: user._id, name: user.username } }, context };
+  async function recordInAll(
+    user: User,
+    context: RequestContext,
+    kind: string,
+    message: string,
+  ): Promise<void> {
+    const acting: Acting = {
+      caller: { actor: { kind: "user", id: user._id, name: user.username } },
+      context,
+    };
     const records = user.memberships.map(({ organizationId }) => ({ organizationId, kind, message }));
     await audit.record(acting, ...records);
   }
@@ -42,7 +50,11 @@ export function createSessionsService({ store, passwords, guard, audit, sessionM
     const user = await store.accounts.findUserByLogin(attempt.login);
     const isRight = await passwords.verify(user?.passwordHash ?? null, password);
     if (user === null || !isRight || user.status !== "active") {
-      throw new AppError({ code: "login_failed", status: 401, message: "The user name or the password is wrong." });
+      throw new AppError({
+        code: "login_failed",
+        status: 401,
+        message: "The user name or the password is wrong.",
+      });
     }
     await guard.succeed(attempt);
     return user;

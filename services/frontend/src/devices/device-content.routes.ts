@@ -1,7 +1,14 @@
 import { idField } from "@rciots/protocol";
 import { badRequest } from "@rciots/runtime";
 import { z } from "zod";
-import { idParams, isVariableCountAllowed, labelsField, labelsPatch, variablesField, variablesPatch } from "../http/fields.ts";
+import {
+  idParams,
+  isVariableCountAllowed,
+  labelsField,
+  labelsPatch,
+  variablesField,
+  variablesPatch,
+} from "../http/fields.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 import { namedObjectSchema } from "../templates/rendered-yaml.ts";
 import { fileSchema, filesBodyLimitBytes, filesField, rootField } from "../templates/template.view.ts";
@@ -228,7 +235,10 @@ function revisionRoutes(content: DeviceContentService): Route[] {
           files: filesField.optional(),
           root: rootField.default(""),
         })
-        .refine((body) => body.templates === undefined || body.files === undefined, "give templates or files, not both"),
+        .refine(
+          (body) => body.templates === undefined || body.files === undefined,
+          "give templates or files, not both",
+        ),
       bodyLimitBytes: filesBodyLimitBytes,
       success: {
         status: 200,

@@ -33,10 +33,7 @@ export type DeviceContentService = ReturnType<typeof createDeviceContentService>
 export function createDeviceContentService(options: {
   store: Pick<Store, "templates" | "deviceRevisions">;
   devices: DevicesService;
-  desiredState: Pick<
-    DesiredStateService,
-    "writeFiles" | "readFiles" | "previewVersions" | "previewFiles"
-  >;
+  desiredState: Pick<DesiredStateService, "writeFiles" | "readFiles" | "previewVersions" | "previewFiles">;
   /** Told when overlays may have to be rendered again. */
   onOverlayChanged: () => void;
 }) {
@@ -86,8 +83,19 @@ export function createDeviceContentService(options: {
   }
 
   return {
-    replaceMap: (acting: MemberActing, target: Target, field: "labels" | "variables", map: Record<string, string>) =>
-      editMap(acting, target, field, () => map, () => undefined),
+    replaceMap: (
+      acting: MemberActing,
+      target: Target,
+      field: "labels" | "variables",
+      map: Record<string, string>,
+    ) =>
+      editMap(
+        acting,
+        target,
+        field,
+        () => map,
+        () => undefined,
+      ),
 
     /** `check` throws where the outcome is too large. */
     patchMap: (
@@ -119,13 +127,20 @@ export function createDeviceContentService(options: {
       return device;
     },
 
-    async overlay(organizationId: string, id: string): Promise<{ device: Device; root: string; files: ManifestFile[] }> {
+    async overlay(
+      organizationId: string,
+      id: string,
+    ): Promise<{ device: Device; root: string; files: ManifestFile[] }> {
       const device = await devices.get(organizationId, id);
       const { overlay } = device;
       if (overlay === null) {
         throw notFound({ code: "overlay_not_found", message: "The device has no overlay files." });
       }
-      return { device, root: overlay.root, files: await desiredState.readFiles(organizationId, overlay.blobId) };
+      return {
+        device,
+        root: overlay.root,
+        files: await desiredState.readFiles(organizationId, overlay.blobId),
+      };
     },
 
     /** Files on top of the templates; rendered in the background, errors are then shown with the device. */
@@ -177,7 +192,10 @@ export function createDeviceContentService(options: {
         affects: ["content"],
         change(current) {
           if (found === null) {
-            throw notFound({ code: "revision_not_found", message: `The device has no revision ${revision}.` });
+            throw notFound({
+              code: "revision_not_found",
+              message: `The device has no revision ${revision}.`,
+            });
           }
           return changesOf(current, { pinnedRevision: revision });
         },
@@ -219,7 +237,10 @@ export function createDeviceContentService(options: {
 
   async function sourcesOf(organizationId: string, wanted: readonly WantedTemplate[] | undefined) {
     if (wanted === undefined) return undefined;
-    const assignments = wanted.map(({ templateId, versionId }) => ({ templateId, pinnedVersionId: versionId ?? null }));
+    const assignments = wanted.map(({ templateId, versionId }) => ({
+      templateId,
+      pinnedVersionId: versionId ?? null,
+    }));
     await checkAssignments(organizationId, assignments);
     const templates = await store.templates.findMany(
       organizationId,

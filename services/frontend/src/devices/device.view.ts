@@ -86,7 +86,10 @@ export function viewDevice(device: Device): DeviceView {
     variables: device.variables,
     facts: device.facts,
     provisioningTokenId: device.provisioningTokenId,
-    templates: device.assignments.map(({ templateId, pinnedVersionId }) => ({ templateId, versionId: pinnedVersionId })),
+    templates: device.assignments.map(({ templateId, pinnedVersionId }) => ({
+      templateId,
+      versionId: pinnedVersionId,
+    })),
     hasOverlay: device.overlay !== null,
     overlayError: device.composition?.error ?? null,
     pinnedRevision: device.pinnedRevision,
@@ -105,7 +108,9 @@ export function viewDevice(device: Device): DeviceView {
       address: presence.address,
     },
     certificate:
-      certificate === null ? null : { serial: certificate.serial, notAfter: certificate.notAfter.toISOString() },
+      certificate === null
+        ? null
+        : { serial: certificate.serial, notAfter: certificate.notAfter.toISOString() },
     decommission: decommission
       ? { wipeWorkloads: decommission.wipeWorkloads, requestedAt: decommission.requestedAt.toISOString() }
       : null,

@@ -69,7 +69,9 @@ function readRoutes({ devices, store }: DeviceRouteOptions): Route[] {
       query: listQuery,
       success: { status: 200, about: "A page.", schema: pageOf(deviceSchema) },
       async handler({ caller, query }) {
-        return { body: mapPage(await devices.list(caller.organizationId, toFilter(query), query), viewDevice) };
+        return {
+          body: mapPage(await devices.list(caller.organizationId, toFilter(query), query), viewDevice),
+        };
       },
     }),
     defineRoute({
@@ -128,7 +130,15 @@ function readRoutes({ devices, store }: DeviceRouteOptions): Route[] {
       async handler({ caller, params: { id }, query }) {
         const { organizationId } = caller;
         await devices.get(organizationId, id);
-        return { body: await readReportedObjects({ store, organizationId, deviceId: id, ...query, cursor: query.cursor }) };
+        return {
+          body: await readReportedObjects({
+            store,
+            organizationId,
+            deviceId: id,
+            ...query,
+            cursor: query.cursor,
+          }),
+        };
       },
     }),
     defineRoute({
@@ -171,7 +181,11 @@ function readRoutes({ devices, store }: DeviceRouteOptions): Route[] {
       summary: "List a device's certificates, newest first",
       access: "viewer",
       params,
-      success: { status: 200, about: "At most 100.", schema: z.object({ items: z.array(certificateSchema) }) },
+      success: {
+        status: 200,
+        about: "At most 100.",
+        schema: z.object({ items: z.array(certificateSchema) }),
+      },
       problems: [404],
       async handler({ caller, params: { id } }) {
         const found = await devices.certificates(caller.organizationId, id);
@@ -265,7 +279,11 @@ function lifeRoutes({ devices }: DeviceRouteOptions): Route[] {
       success: device,
       problems: [404, 409],
       async handler({ caller, params: { id }, body, context }) {
-        const changed = await devices.approve({ caller, context }, { id, ifMatch: context.ifMatch }, body.labels);
+        const changed = await devices.approve(
+          { caller, context },
+          { id, ifMatch: context.ifMatch },
+          body.labels,
+        );
         return { body: viewDevice(changed), version: changed.version };
       },
     }),
@@ -337,7 +355,8 @@ function lifeRoutes({ devices }: DeviceRouteOptions): Route[] {
       id: "deleteDevice",
       tag,
       summary: "Delete a decommissioned or denied device",
-      description: "Before the device was told that it is decommissioned, it can no longer be told after this.",
+      description:
+        "Before the device was told that it is decommissioned, it can no longer be told after this.",
       access: "operator",
       params,
       success: { status: 204, about: "Deleted, with its history." },

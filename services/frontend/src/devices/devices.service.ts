@@ -32,7 +32,7 @@ function wrongStatus(device: Device, wanted: string): Error {
   return conflict({
     code: "device_status_conflict",
     message: `The device is ${device.status}; only ${wanted} can be.`,
-    details: { status: device.status },
+    details: { deviceStatus: device.status },
   });
 }
 
@@ -59,7 +59,8 @@ export function createDevicesService(options: {
     const { organizationId, _id: deviceId } = device;
     bus.publish("device:updated", { organizationId, deviceId });
     if (affects.includes("access")) bus.publish("device:access-changed", { organizationId, deviceId });
-    if (affects.includes("content")) bus.publish("desired:changed", { organizationId, deviceIds: [deviceId] });
+    if (affects.includes("content"))
+      bus.publish("desired:changed", { organizationId, deviceIds: [deviceId] });
   }
 
   async function edit(acting: MemberActing, options: DeviceEdit): Promise<Device> {
@@ -183,7 +184,11 @@ export function createDevicesService(options: {
         extra: { decommission: { wipeWorkloads, requestedAt: new Date() } },
       }),
 
-    setDeadline: (acting: MemberActing, target: { id: string; ifMatch: number | undefined }, deadlineMs: number) =>
+    setDeadline: (
+      acting: MemberActing,
+      target: { id: string; ifMatch: number | undefined },
+      deadlineMs: number,
+    ) =>
       edit(acting, {
         ...target,
         kind: "device.changed",
@@ -234,7 +239,11 @@ export function createDevicesService(options: {
       return count;
     },
 
-    async revisions(organizationId: string, id: string, page: { limit: number; cursor?: string | undefined }) {
+    async revisions(
+      organizationId: string,
+      id: string,
+      page: { limit: number; cursor?: string | undefined },
+    ) {
       await get(organizationId, id);
       return readPage({
         kind: `revisions-${id}`,

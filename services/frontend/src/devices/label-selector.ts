@@ -54,6 +54,7 @@ function checkSyntax(part: string, condition: LabelCondition): LabelCondition {
  */
 export function parseLabelSelectors(selectors: readonly string[]): LabelCondition[] {
   const parts = selectors.flatMap(split).filter((part) => part !== "");
-  if (parts.length > maxConditions) throw invalid(selectors.join(","), `has more than ${maxConditions} conditions`);
+  if (parts.length > maxConditions)
+    throw invalid(selectors.join(","), `has more than ${maxConditions} conditions`);
   return parts.map((part) => checkSyntax(part, parseCondition(part)));
 }

@@ -65,7 +65,11 @@ export function gitCredentialRoutes({ gitCredentials }: { gitCredentials: GitCre
       summary: "List Git credentials, by name",
       access: "viewer",
       query: z.strictObject(pageQuery),
-      success: { status: 200, about: "A page; never the credentials themselves.", schema: pageOf(credentialSchema) },
+      success: {
+        status: 200,
+        about: "A page; never the credentials themselves.",
+        schema: pageOf(credentialSchema),
+      },
       async handler({ caller, query }) {
         return { body: mapPage(await gitCredentials.list(caller, query), view) };
       },

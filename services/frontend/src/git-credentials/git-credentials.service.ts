@@ -24,7 +24,11 @@ function unfold(input: CredentialInput): OpenedCredential {
     const { username, password } = input;
     return { credential: { type: "basic", username, password }, caCertificates };
   }
-  return { credential: { type: "ssh", privateKey: input.privateKey }, knownHosts: input.knownHosts, caCertificates };
+  return {
+    credential: { type: "ssh", privateKey: input.privateKey },
+    knownHosts: input.knownHosts,
+    caCertificates,
+  };
 }
 
 /** Credentials of Git repositories. They go in, and never out again. */
@@ -72,13 +76,19 @@ export function createGitCredentialsService(options: {
       const { organizationId } = acting.caller;
       await get(organizationId, id);
       const sealed = await secretVault.sealCredential(organizationId, id, JSON.stringify(input));
-      const stored = await store.secrets.replaceGitCredential(organizationId, id, { kind: input.kind, sealed });
+      const stored = await store.secrets.replaceGitCredential(organizationId, id, {
+        kind: input.kind,
+        sealed,
+      });
       if (stored === null) return get(organizationId, id);
       await record(acting, stored, "replaced");
       return stored;
     },
 
-    async list(caller: Member, page: { limit: number; cursor?: string | undefined }): Promise<Page<StoredCredential>> {
+    async list(
+      caller: Member,
+      page: { limit: number; cursor?: string | undefined },
+    ): Promise<Page<StoredCredential>> {
       return readPage({
         kind: "git-credentials",
         limit: page.limit,
@@ -100,7 +110,8 @@ export function createGitCredentialsService(options: {
         const message = `The credential is used by ${templateCount} template${templateCount === 1 ? "" : "s"}.`;
         throw conflict({ code: "git_credential_in_use", message, details: { templateCount } });
       }
-      if (await store.secrets.deleteGitCredential(organizationId, id)) await record(acting, stored, "deleted");
+      if (await store.secrets.deleteGitCredential(organizationId, id))
+        await record(acting, stored, "deleted");
     },
 
     /** For a fetch. Throws 400 where a template names one that isn't there. */

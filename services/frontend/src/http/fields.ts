@@ -61,8 +61,9 @@ export const labelsPatch = z
   .refine((labels) => Object.keys(labels).length <= 64, "must have at most 64 labels")
   .refine(
     (labels) =>
-      labelsField.safeParse(Object.fromEntries(Object.entries(labels).map(([key, value]) => [key, value ?? ""])))
-        .success,
+      labelsField.safeParse(
+        Object.fromEntries(Object.entries(labels).map(([key, value]) => [key, value ?? ""])),
+      ).success,
     "must be Kubernetes labels: letters, digits, '-', '_' and in values '.', beginning and ending with a letter or digit",
   );
 

@@ -51,7 +51,9 @@ export function checkBodyLength(request: Request, limitBytes: number): void {
 }
 
 function hasBody(request: Request): boolean {
-  return request.header("transfer-encoding") !== undefined || Number(request.header("content-length") ?? 0) > 0;
+  return (
+    request.header("transfer-encoding") !== undefined || Number(request.header("content-length") ?? 0) > 0
+  );
 }
 
 /** For a route that takes no body: an empty one and an empty JSON object are fine, anything else is a mistake. */
@@ -112,7 +114,11 @@ export async function readJsonBody(request: Request, limitBytes: number): Promis
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {
     const reason = error instanceof SyntaxError ? error.message.slice(0, 200) : "it is not UTF-8 text";
-    throw badRequest({ code: "invalid_json", message: `The body is not valid JSON: ${reason}`, cause: error });
+    throw badRequest({
+      code: "invalid_json",
+      message: `The body is not valid JSON: ${reason}`,
+      cause: error,
+    });
   }
   refusePrototypeKeys(value);
   return value;

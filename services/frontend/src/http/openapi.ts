@@ -56,7 +56,11 @@ function createSchemaWriter(): { write: (schema: z.ZodType, io: "input" | "outpu
   return {
     shared,
     write(schema, io) {
-      const { $schema: _dialect, $defs, ...json } = z.toJSONSchema(schema, { io, unrepresentable: "any" }) as Json;
+      const {
+        $schema: _dialect,
+        $defs,
+        ...json
+      } = z.toJSONSchema(schema, { io, unrepresentable: "any" }) as Json;
       for (const [name, definition] of Object.entries(($defs ?? {}) as Json)) {
         const { id: _id, ...rest } = relocate(definition) as Json;
         shared[name] = rest;
@@ -161,15 +165,28 @@ export function describeApi(routes: readonly Route[], options: { serverUrl: stri
   }
   return {
     openapi: "3.1.0",
-    info: { title: "RCIoTS", version: options.version, license: { name: "Apache-2.0", identifier: "Apache-2.0" } },
+    info: {
+      title: "RCIoTS",
+      version: options.version,
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+    },
     servers: [{ url: options.serverUrl }],
     paths,
     components: {
       schemas: { ...schemas.shared, Problem: problem },
       securitySchemes: {
-        bearer: { type: "http", scheme: "bearer", description: "A session token, or an API token (`rca_...`)." },
+        bearer: {
+          type: "http",
+          scheme: "bearer",
+          description: "A session token, or an API token (`rca_...`).",
+        },
         basic: { type: "http", scheme: "basic", description: "An API token as the password; any user name." },
-        session: { type: "apiKey", in: "cookie", name: "rciots_session", description: "Writes need X-CSRF-Token." },
+        session: {
+          type: "apiKey",
+          in: "cookie",
+          name: "rciots_session",
+          description: "Writes need X-CSRF-Token.",
+        },
       },
     },
   };

@@ -51,7 +51,11 @@ export function memberRoutes({ members }: { members: MembersService }): Route[] 
       success: { status: 200, about: "A page.", schema: pageOf(memberSchema) },
       async handler({ caller, query }) {
         const page = await members.list(caller, query);
-        return { body: mapPage(page, (user) => view({ user, role: roleIn(user, caller.organizationId) ?? "viewer" })) };
+        return {
+          body: mapPage(page, (user) =>
+            view({ user, role: roleIn(user, caller.organizationId) ?? "viewer" }),
+          ),
+        };
       },
     }),
     defineRoute({

@@ -42,7 +42,10 @@ export function createMembersService(options: {
 
   async function checkNotLastOwner(organizationId: string, role: Role): Promise<void> {
     if (role === "owner" && (await store.accounts.countMembers(organizationId, "owner")) < 2) {
-      throw conflict({ code: "last_owner", message: "The organisation needs an owner; make somebody else one first." });
+      throw conflict({
+        code: "last_owner",
+        message: "The organisation needs an owner; make somebody else one first.",
+      });
     }
   }
 
@@ -60,7 +63,10 @@ export function createMembersService(options: {
         limit: page.limit,
         cursor: page.cursor,
         read: (after, limit) =>
-          store.accounts.listMembers(caller.organizationId, { limit, ...(after === undefined ? {} : { after }) }),
+          store.accounts.listMembers(caller.organizationId, {
+            limit,
+            ...(after === undefined ? {} : { after }),
+          }),
         positionOf: (user) => user._id,
       });
     },

@@ -59,7 +59,11 @@ export function organizationRoutes({ organizations }: { organizations: Organizat
       summary: "Make a new intermediate certificate authority",
       description: "Certificates of the old one stay good until they expire; renewals come from the new one.",
       access: "owner",
-      success: { status: 202, about: "Will be made within moments.", schema: z.object({ requested: z.boolean() }) },
+      success: {
+        status: 202,
+        about: "Will be made within moments.",
+        schema: z.object({ requested: z.boolean() }),
+      },
       problems: [409],
       async handler({ caller, context }) {
         await organizations.rotateAuthority({ caller, context });
@@ -99,7 +103,8 @@ export function organizationRoutes({ organizations }: { organizations: Organizat
       id: "setOrganizationStatus",
       tag,
       summary: "Suspend or resume an organisation",
-      description: "A suspended organisation's devices are cut and refused; its operators may look, not change.",
+      description:
+        "A suspended organisation's devices are cut and refused; its operators may look, not change.",
       access: "platform-admin",
       params: idParams("org"),
       body: z.strictObject({ status: z.enum(["active", "suspended"]) }),

@@ -59,7 +59,8 @@ export function createOrganizationService(options: {
     if (after === null) return get(organizationId);
     const details = difference(before, after, ["name", "status"]);
     if (Object.keys(details.after).length === 0) return after;
-    const verb = before.status === after.status ? "changed" : after.status === "active" ? "resumed" : "suspended";
+    const verb =
+      before.status === after.status ? "changed" : after.status === "active" ? "resumed" : "suspended";
     await audit.record(acting, {
       organizationId,
       kind: `organization.${verb}`,
@@ -100,7 +101,8 @@ export function createOrganizationService(options: {
         kind: "organizations",
         limit: page.limit,
         cursor: page.cursor,
-        read: (after, limit) => store.organizations.list({ limit, ...(after === undefined ? {} : { after }) }),
+        read: (after, limit) =>
+          store.organizations.list({ limit, ...(after === undefined ? {} : { after }) }),
         positionOf: (organization) => organization._id,
       });
     },
@@ -109,7 +111,8 @@ export function createOrganizationService(options: {
     async rotateAuthority(acting: MemberActing): Promise<void> {
       const { organizationId } = acting.caller;
       if (!(await store.authorities.requestRotation(organizationId))) {
-        const message = "The organisation has no certificate authority yet: it is made when the first device enrols.";
+        const message =
+          "The organisation has no certificate authority yet: it is made when the first device enrols.";
         throw conflict({ code: "authority_missing", message });
       }
       await audit.record(acting, {

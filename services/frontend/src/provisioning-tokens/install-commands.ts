@@ -13,7 +13,9 @@ export interface PublicUrls {
 /** Ready to copy and paste. */
 export const installCommandsSchema = z
   .object({
-    host: z.string().describe("Runs the agent on a host; the cluster is found by KUBECONFIG or the usual places."),
+    host: z
+      .string()
+      .describe("Runs the agent on a host; the cluster is found by KUBECONFIG or the usual places."),
     enrollUrl: z.string(),
     edgeUrl: z.string(),
     caFingerprint: z.string().describe("SHA-256 of the platform's root certificate; what the agent trusts."),

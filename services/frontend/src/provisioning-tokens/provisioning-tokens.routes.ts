@@ -28,7 +28,9 @@ const tokenSchema = z
 
 const fields = {
   name: titleField,
-  approval: z.enum(["automatic", "manual"]).describe("manual: devices wait as pending until somebody approves them."),
+  approval: z
+    .enum(["automatic", "manual"])
+    .describe("manual: devices wait as pending until somebody approves them."),
   enabled: z.boolean(),
   maxDevices: z.number().int().min(1).max(1_000_000).nullable().describe("null: no limit."),
   expiresAt: expiryField.nullable().describe("null: never."),
@@ -53,7 +55,9 @@ const updateBody = z.strictObject(fields).partial();
 
 function toChoices<Body extends { expiresAt?: string | null | undefined }>(body: Body) {
   const { expiresAt, ...rest } = body;
-  return expiresAt === undefined ? rest : { ...rest, expiresAt: expiresAt === null ? null : new Date(expiresAt) };
+  return expiresAt === undefined
+    ? rest
+    : { ...rest, expiresAt: expiresAt === null ? null : new Date(expiresAt) };
 }
 
 const tag = "Provisioning tokens";

@@ -29,7 +29,10 @@ export function createProvisioningTokensService(options: {
   async function get(organizationId: string, id: string): Promise<ProvisioningToken> {
     const found = await store.provisioningTokens.get(organizationId, id);
     if (found === undefined) {
-      throw notFound({ code: "provisioning_token_not_found", message: "There is no such provisioning token." });
+      throw notFound({
+        code: "provisioning_token_not_found",
+        message: "There is no such provisioning token.",
+      });
     }
     return found;
   }
@@ -52,12 +55,21 @@ export function createProvisioningTokensService(options: {
     get,
 
     /** The token itself is in the answer, once. */
-    async create(acting: MemberActing, choices: TokenChoices): Promise<{ token: string; stored: ProvisioningToken }> {
+    async create(
+      acting: MemberActing,
+      choices: TokenChoices,
+    ): Promise<{ token: string; stored: ProvisioningToken }> {
       const { organizationId, userId } = acting.caller;
       await checkTemplates(organizationId, choices.templateIds);
       const token = newToken("rcp");
       const stored = await store.provisioningTokens
-        .create({ ...choices, organizationId, hash: hashToken(token), hint: token.slice(0, 8), createdBy: userId })
+        .create({
+          ...choices,
+          organizationId,
+          hash: hashToken(token),
+          hint: token.slice(0, 8),
+          createdBy: userId,
+        })
         .catch((error: unknown) => {
           throw nameTaken(error);
         });
@@ -80,7 +92,11 @@ export function createProvisioningTokensService(options: {
         limit: page.limit,
         cursor: page.cursor,
         read: (before, limit) =>
-          store.provisioningTokens.list({ organizationId, limit, ...(before === undefined ? {} : { before }) }),
+          store.provisioningTokens.list({
+            organizationId,
+            limit,
+            ...(before === undefined ? {} : { before }),
+          }),
         positionOf: (token) => token._id,
       });
     },

@@ -38,7 +38,8 @@ export function secretRoutes({ secrets }: { secrets: SecretsService }): Route[] 
       id: "putSecret",
       tag,
       summary: "Create a secret or give it a new value",
-      description: "Templates refer to it as `${secret.NAME}`. The value is sealed and never given out again.",
+      description:
+        "Templates refer to it as `${secret.NAME}`. The value is sealed and never given out again.",
       access: "admin",
       params,
       body: z.strictObject({ value: valueField }),

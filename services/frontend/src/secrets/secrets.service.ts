@@ -47,7 +47,8 @@ export function createSecretsService(options: {
 
     async get(organizationId: string, name: string): Promise<Secret> {
       const found = await store.secrets.find(organizationId, name);
-      if (found === null) throw notFound({ code: "secret_not_found", message: `There is no secret ${name}.` });
+      if (found === null)
+        throw notFound({ code: "secret_not_found", message: `There is no secret ${name}.` });
       return found;
     },
 

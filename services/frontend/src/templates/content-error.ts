@@ -13,7 +13,13 @@ export function asContentError(error: unknown): unknown {
   const isOfFiles = error.status === 400 && faultsOf(error).length > 0;
   if (!isOfGit && !isOfFiles) return error;
   const { code, message, details } = error;
-  return new AppError({ code, status: 422, message, ...(details === undefined ? {} : { details }), cause: error });
+  return new AppError({
+    code,
+    status: 422,
+    message,
+    ...(details === undefined ? {} : { details }),
+    cause: error,
+  });
 }
 
 /** Runs work on content; what is wrong with the content comes out as 422. */

@@ -1,5 +1,13 @@
 import type { GitCredential, GitSnapshot, GitSource } from "@rciots/manifests";
-import { AppError, createLoop, errorMessage, isAppError, notFound, type Logger, type Loop } from "@rciots/runtime";
+import {
+  AppError,
+  createLoop,
+  errorMessage,
+  isAppError,
+  notFound,
+  type Logger,
+  type Loop,
+} from "@rciots/runtime";
 import type { NewEvent, Store, Template, TemplateSource } from "@rciots/store";
 import { randomUUID } from "node:crypto";
 import type { GitCredentialsService } from "../git-credentials/git-credentials.service.ts";
@@ -65,7 +73,10 @@ export function createGitSyncService(options: {
     return withContentErrors(() => git.resolve(remote));
   }
 
-  async function note(template: Template, event: Pick<NewEvent, "kind" | "severity" | "message" | "details">) {
+  async function note(
+    template: Template,
+    event: Pick<NewEvent, "kind" | "severity" | "message" | "details">,
+  ) {
     await store.events.append({
       organizationId: template.organizationId,
       actor: { kind: "platform", id: "git", name: "Git" },
@@ -89,9 +100,16 @@ export function createGitSyncService(options: {
     });
     if (made?.isNew === true) {
       const message = `${template.name} has version ${made.number ?? ""} from commit ${commit.slice(0, 12)}.`;
-      await note(template, { kind: "template.version-created", message, details: { commit, versionId: made.versionId } });
+      await note(template, {
+        kind: "template.version-created",
+        message,
+        details: { commit, versionId: made.versionId },
+      });
     } else if (sync.status === "failed") {
-      await note(template, { kind: "template.sync-recovered", message: `${template.name} is in step with Git again.` });
+      await note(template, {
+        kind: "template.sync-recovered",
+        message: `${template.name} is in step with Git again.`,
+      });
     }
   }
 
@@ -99,7 +117,9 @@ export function createGitSyncService(options: {
     const { sync, source } = template;
     if (source.kind !== "git") return;
     // What is no AppError is a fault of ours: its words go to the log, not to an operator.
-    const message = isAppError(error) ? error.message.slice(0, 2_000) : "Something went wrong on the platform.";
+    const message = isAppError(error)
+      ? error.message.slice(0, 2_000)
+      : "Something went wrong on the platform.";
     const now = new Date();
     const nextAt = new Date(now.getTime() + nextPauseMs(sync, source.pollIntervalMs));
     const failed = { status: "failed" as const, message, commit: sync.commit, checkedAt: now, nextAt };
@@ -120,7 +140,12 @@ export function createGitSyncService(options: {
     const { commit } = await resolve(organizationId, source, signal);
     if (commit === template.sync.commit) return { commit, made: null };
     const snapshot = await fetchSource(organizationId, source, commit, signal);
-    const input = { files: snapshot.files, root: snapshot.root, commit: commitOf(snapshot), createdBy: "git" };
+    const input = {
+      files: snapshot.files,
+      root: snapshot.root,
+      commit: commitOf(snapshot),
+      createdBy: "git",
+    };
     const made = await versions.next(template, input);
     if (!made.isNew) return { commit, made };
     const change = { currentVersionId: made.versionId, root: snapshot.root };
@@ -184,7 +209,8 @@ export function createGitSyncService(options: {
       }
       const outcome = await exclusively(template._id, async () => {
         const fresh = await store.templates.find(template.organizationId, template._id);
-        if (fresh === null) throw notFound({ code: "template_not_found", message: "There is no such template." });
+        if (fresh === null)
+          throw notFound({ code: "template_not_found", message: "There is no such template." });
         return { error: await sync(fresh) };
       });
       if (outcome === undefined) {

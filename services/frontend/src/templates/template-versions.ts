@@ -24,7 +24,12 @@ export type TemplateVersions = ReturnType<typeof createTemplateVersions>;
 
 export function commitOf(snapshot: GitSnapshot): NonNullable<TemplateVersion["commit"]> {
   const { commit, subject, author, committedAt } = snapshot;
-  return { id: commit, subject, author: `${author.name} <${author.email}>`, committedAt: new Date(committedAt) };
+  return {
+    id: commit,
+    subject,
+    author: `${author.name} <${author.email}>`,
+    committedAt: new Date(committedAt),
+  };
 }
 
 /** Renders files into immutable versions, and tells who runs them. */
@@ -72,7 +77,10 @@ export function createTemplateVersions(options: {
 
   return {
     /** The first version of a template that isn't stored yet. Throws what is wrong with the files. */
-    async first(template: Pick<Template, "_id" | "organizationId">, input: VersionInput): Promise<MadeVersion> {
+    async first(
+      template: Pick<Template, "_id" | "organizationId">,
+      input: VersionInput,
+    ): Promise<MadeVersion> {
       const content = await render(template.organizationId, input);
       const versionId = await insert(template, 1, input, content);
       return { versionId, isNew: true, number: 1, warnings: content.warnings };
@@ -83,7 +91,9 @@ export function createTemplateVersions(options: {
       const { organizationId, _id, currentVersionId } = template;
       const content = await render(organizationId, input);
       const current =
-        currentVersionId === null ? null : await store.templates.findVersion(organizationId, currentVersionId);
+        currentVersionId === null
+          ? null
+          : await store.templates.findVersion(organizationId, currentVersionId);
       if (current?.contentHash === content.contentHash && current.root === input.root) {
         return { versionId: current._id, isNew: false, number: current.number, warnings: content.warnings };
       }

@@ -27,7 +27,10 @@ const gitUrlField = z
   .string()
   .min(1)
   .max(2_048)
-  .refine((url) => !/^[a-z+]+:\/\/[^/@]*:[^/@]*@/i.test(url), "must hold no password; store a Git credential");
+  .refine(
+    (url) => !/^[a-z+]+:\/\/[^/@]*:[^/@]*@/i.test(url),
+    "must hold no password; store a Git credential",
+  );
 
 export const gitFields = {
   url: gitUrlField,

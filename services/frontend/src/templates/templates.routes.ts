@@ -40,7 +40,10 @@ const createBody = z
     git: gitBody.optional(),
   })
   .refine((body) => (body.files === undefined) !== (body.git === undefined), "give either files or git")
-  .refine((body) => body.git === undefined || body.root === undefined, "root goes with files; a Git source has path");
+  .refine(
+    (body) => body.git === undefined || body.root === undefined,
+    "root goes with files; a Git source has path",
+  );
 
 const updateBody = z.strictObject({
   name: titleField.optional(),
@@ -69,7 +72,10 @@ export function templateRoutes({ templates }: { templates: TemplatesService }): 
       async handler({ caller, body, context }) {
         const { name, description, files, root = "", git } = body;
         const content = git === undefined ? { files: files ?? [], root } : { git };
-        const { template, warnings } = await templates.create({ caller, context }, { name, description, content });
+        const { template, warnings } = await templates.create(
+          { caller, context },
+          { name, description, content },
+        );
         return { body: { ...viewTemplate(template), warnings }, version: template.version };
       },
     }),
@@ -82,7 +88,12 @@ export function templateRoutes({ templates }: { templates: TemplatesService }): 
       access: "viewer",
       query: z.strictObject({
         ...pageQuery,
-        q: z.string().min(1).max(100).optional().describe("Part of the name; with ^ in front, its beginning."),
+        q: z
+          .string()
+          .min(1)
+          .max(100)
+          .optional()
+          .describe("Part of the name; with ^ in front, its beginning."),
         source: z.enum(["inline", "git"]).optional(),
       }),
       success: { status: 200, about: "A page, newest first.", schema: pageOf(templateSchema) },
@@ -189,7 +200,11 @@ export function templateRoutes({ templates }: { templates: TemplatesService }): 
       conditional: true,
       params,
       body: z.strictObject({ versionId: idField("tpv") }),
-      success: { status: 200, about: "Set; devices that follow the template are told.", schema: templateSchema },
+      success: {
+        status: 200,
+        about: "Set; devices that follow the template are told.",
+        schema: templateSchema,
+      },
       problems: [404],
       async handler({ caller, params: { id }, body, context }) {
         const acting = { caller, context };

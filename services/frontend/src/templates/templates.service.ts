@@ -1,7 +1,13 @@
 import type { DesiredStateService } from "@rciots/desired-state";
 import type { ManifestFile } from "@rciots/manifests";
 import { AppError, badRequest, conflict, newId, notFound } from "@rciots/runtime";
-import { isDuplicateKey, type Store, type Template, type TemplateChange, type TemplateVersion } from "@rciots/store";
+import {
+  isDuplicateKey,
+  type Store,
+  type Template,
+  type TemplateChange,
+  type TemplateVersion,
+} from "@rciots/store";
 import { difference, type Acting, type Audit } from "../audit/audit.ts";
 import type { Member } from "../auth/caller.ts";
 import { readPage, type Page } from "../http/cursor.ts";
@@ -19,7 +25,8 @@ interface MemberActing extends Acting {
 }
 
 /** Inline files, or where in Git they are. */
-export type TemplateContent = { files: readonly ManifestFile[]; root: string } | { git: Omit<GitTemplateSource, "kind"> };
+export type TemplateContent =
+  { files: readonly ManifestFile[]; root: string } | { git: Omit<GitTemplateSource, "kind"> };
 
 export interface TemplateUpdate {
   name?: string | undefined;
@@ -37,7 +44,13 @@ export interface WithWarnings {
 
 export type TemplatesService = ReturnType<typeof createTemplatesService>;
 
-const neverSynced: Template["sync"] = { status: "never", message: null, commit: null, checkedAt: null, nextAt: null };
+const neverSynced: Template["sync"] = {
+  status: "never",
+  message: null,
+  commit: null,
+  checkedAt: null,
+  nextAt: null,
+};
 const audited = ["name", "description", "source", "root", "currentVersionId"] as const;
 
 /** Reusable Kustomize bases and their versions. */
@@ -56,7 +69,11 @@ export function createTemplatesService(options: {
     return found;
   }
 
-  async function getVersion(organizationId: string, templateId: string, versionId: string): Promise<TemplateVersion> {
+  async function getVersion(
+    organizationId: string,
+    templateId: string,
+    versionId: string,
+  ): Promise<TemplateVersion> {
     const version = await store.templates.findVersion(organizationId, versionId);
     if (version?.templateId !== templateId) {
       throw notFound({ code: "template_version_not_found", message: "The template has no such version." });
@@ -74,7 +91,12 @@ export function createTemplatesService(options: {
     const now = new Date();
     const nextAt = new Date(now.getTime() + source.pollIntervalMs);
     const sync = { status: "ok" as const, message: null, commit: snapshot.commit, checkedAt: now, nextAt };
-    const input: VersionInput = { files: snapshot.files, root: snapshot.root, commit: commitOf(snapshot), createdBy };
+    const input: VersionInput = {
+      files: snapshot.files,
+      root: snapshot.root,
+      commit: commitOf(snapshot),
+      createdBy,
+    };
     return { input, sync };
   }
 
@@ -87,11 +109,19 @@ export function createTemplatesService(options: {
       throw conflict({ code: "too_many_templates", message: `There are ${maxTemplates} templates already.` });
     }
     const { content } = choices;
-    const source: Template["source"] = "git" in content ? { kind: "git", ...content.git } : { kind: "inline" };
+    const source: Template["source"] =
+      "git" in content ? { kind: "git", ...content.git } : { kind: "inline" };
     const { input, sync } =
       source.kind === "git"
         ? await fromGit(organizationId, source, userId)
-        : { input: { ...(content as { files: ManifestFile[]; root: string }), commit: null, createdBy: userId }, sync: neverSynced };
+        : {
+            input: {
+              ...(content as { files: ManifestFile[]; root: string }),
+              commit: null,
+              createdBy: userId,
+            },
+            sync: neverSynced,
+          };
     const identity = { _id: newId("tpl"), organizationId };
     const made = await versions.first(identity, input);
     const now = new Date();
@@ -231,7 +261,10 @@ export function createTemplatesService(options: {
       await get(organizationId, id);
       const version = await store.templates.findVersion(organizationId, versionId);
       if (version?.templateId !== id) {
-        throw badRequest({ code: "template_version_not_found", message: `The template has no version ${versionId}.` });
+        throw badRequest({
+          code: "template_version_not_found",
+          message: `The template has no version ${versionId}.`,
+        });
       }
       const change = { currentVersionId: versionId, root: version.root };
       return write(acting, id, ifMatch, change, "template.version-set");
@@ -254,7 +287,11 @@ export function createTemplatesService(options: {
       ]);
       if (deviceCount + provisioningTokenCount > 0) {
         const message = `The template is assigned to ${deviceCount} devices and ${provisioningTokenCount} provisioning tokens.`;
-        throw conflict({ code: "template_in_use", message, details: { deviceCount, provisioningTokenCount } });
+        throw conflict({
+          code: "template_in_use",
+          message,
+          details: { deviceCount, provisioningTokenCount },
+        });
       }
       if (!(await store.templates.delete(organizationId, id))) return;
       await audit.record(acting, {
@@ -265,7 +302,11 @@ export function createTemplatesService(options: {
       });
     },
 
-    async listVersions(organizationId: string, id: string, page: { limit: number; cursor?: string | undefined }) {
+    async listVersions(
+      organizationId: string,
+      id: string,
+      page: { limit: number; cursor?: string | undefined },
+    ) {
       const template = await get(organizationId, id);
       const found = await readPage({
         kind: `versions-${id}`,
