@@ -115,7 +115,8 @@ function explain(error: unknown): number {
   }
   if (!isAppError(error)) return exitCodes.fault;
   if (error.code === "token_missing") return exitCodes.configuration;
-  return identityCodes.has(error.code) ? exitCodes.identity : exitCodes.refused;
+  const isAboutIdentity = identityCodes.has(error.code) || error.code.startsWith("kube");
+  return isAboutIdentity ? exitCodes.identity : exitCodes.refused;
 }
 
 function say(text: string): number {

@@ -62,9 +62,26 @@ export function createIdentityKeeper(options: IdentityKeeperOptions): IdentityKe
     document = next;
   }
 
-  async function load(): Promise<DeviceIdentity | undefined> {
-    document = (await store.load()) ?? emptyIdentityDocument;
-    return document.identity;
+  /** A store that is away for a moment, as an API server that starts, is waited for. */
+  async function load(signal: AbortSignal): Promise<DeviceIdentity | undefined> {
+    const backoff = createBackoff({ ...retry, ...(options.random ? { random: options.random } : {}) });
+    for (;;) {
+      try {
+        document = (await store.load()) ?? emptyIdentityDocument;
+        break;
+      } catch (error) {
+        if (!isAppError(error) || error.code !== "kube_unreachable" || signal.aborted) throw error;
+        logger.warn({ error: error.message }, `can't read ${store.place} yet`);
+        await sleep(Math.max(backoff.next(), 100), signal);
+      }
+    }
+    const { identity } = document;
+    if (identity !== undefined && identity.platformUrl !== client.url)
+      logger.warn(
+        { enrolledAt: identity.platformUrl, given: client.url },
+        "this device is enrolled with another platform URL; remove its identity to enrol it with a new platform",
+      );
+    return identity;
   }
 
   function tokenToEnrollWith(): string {
@@ -148,7 +165,7 @@ export function createIdentityKeeper(options: IdentityKeeperOptions): IdentityKe
   return {
     current: () => document.identity,
     canEnroll: () => provisioningToken !== undefined,
-    obtain: async (signal) => (await load()) ?? enroll(signal),
+    obtain: async (signal) => (await load(signal)) ?? enroll(signal),
     async recover(signal) {
       const { deviceId, deviceToken } = identityIn(document);
       const privateKey = await createDeviceKey();

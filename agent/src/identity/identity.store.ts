@@ -14,7 +14,7 @@ const deviceIdentity = z.object({
   caCertificates: z.string(),
   /** Where the channel is. */
   edgeUrl: z.string().min(1),
-  /** Where enrolment and recovery are, so that a later start needs no more than the state. */
+  /** The platform it belongs to: an agent that is pointed at another one says so. */
   platformUrl: z.string().min(1),
 });
 /** Everything a device needs to open a session. */

@@ -1,5 +1,4 @@
 import type { AddressInfo } from "node:net";
-import type { Socket } from "socket.io";
 import {
   AppError,
   errorMessage,
@@ -11,12 +10,12 @@ import {
 } from "@rciots/runtime";
 import type { Store } from "@rciots/store";
 import { createAdmission } from "./admission.service.ts";
-import { createBundleReader } from "./bundle.handler.ts";
+import { createCallHandlers } from "./call-handlers.ts";
 import { createDelivery } from "./delivery.service.ts";
 import { createDesiredReader, type DesiredStatePort } from "./desired.service.ts";
-import { callDevice, tellDevice } from "./device-call.ts";
 import { createDeviceUpdates } from "./device-updates.ts";
-import { createDispatcher, type CallHandlers } from "./dispatcher.ts";
+import { createDispatcher } from "./dispatcher.ts";
+import { drainSessions } from "./draining.ts";
 import { createEdgeServer, type EdgeServer } from "./edge-server.ts";
 import { createHelloHandler } from "./hello.handler.ts";
 import { createKnownAuthorities } from "./known-authorities.ts";
@@ -24,12 +23,9 @@ import { createLoadMonitor, type LoopDelay } from "./load-monitor.ts";
 import { createPatrol } from "./patrol.ts";
 import { createPresence } from "./presence.service.ts";
 import { createRefusalLog } from "./refusal-log.ts";
-import { refusal } from "./refusal.ts";
-import { createRenewalHandler } from "./renewal.handler.ts";
 import { createReports } from "./reports.service.ts";
-import { closeConnection, endSession } from "./session-ending.ts";
+import { serveSessions } from "./session-lifecycle.ts";
 import { createSessionRegistry } from "./session-registry.ts";
-import { toldOf, type SocketData } from "./session.ts";
 import { defaultSettings, type ConnectorSettings } from "./settings.ts";
 import { createTicketKeys } from "./ticket-keys.ts";
 
@@ -84,37 +80,6 @@ export interface Connector {
 }
 
 const updateDelayMs = 250;
-const drainBatch = 100;
-const farewellTimeoutMs = 5_000;
-const emptyHandshake = Object.freeze({
-  headers: {},
-  time: "",
-  address: "",
-  xdomain: false,
-  secure: true,
-  issued: 0,
-  url: "",
-  query: {},
-  auth: {},
-});
-
-/**
- * What no longer matters once the session is there: request, headers and handshake of ten thousand peers.
- * engine.io keeps the request alive through a listener of its own, so that what hangs on it goes too.
- */
-function lighten(socket: Socket): void {
-  Object.assign(socket.conn.request, {
-    rawHeaders: [],
-    headers: {},
-    url: "",
-    websocket: null,
-    _query: {},
-    client: null,
-  });
-  Object.assign(socket, { handshake: emptyHandshake });
-  Object.assign(socket.conn, { request: null });
-}
-
 /** Holds the devices' sessions: who may have one, what they are told, what they report. */
 export function createConnector(options: ConnectorOptions): Connector {
   const { store, bus, logger, desiredState, renewer, edgeTls, connectorId, now = Date.now } = options;
@@ -184,82 +149,16 @@ export function createConnector(options: ConnectorOptions): Connector {
     now,
   });
 
-  const handlers: CallHandlers = {
-    "session:hello": (session, request) => helloHandler.hello(session, request),
-    async "desired:get"(session) {
-      const { desired: state } = await desired.of(session.identity.deviceId);
-      session.told = toldOf(state);
-      return state;
-    },
-    "bundle:read": createBundleReader({ desiredState, settings }),
-    async "status:report"(session, report) {
-      await reports.status(session, report);
-      return {};
-    },
-    async "objects:report"(session, page) {
-      await reports.objects(session, page);
-      return {};
-    },
-    async "facts:report"(session, { facts }) {
-      await reports.facts(session, facts);
-      return {};
-    },
-    "certificate:renew": createRenewalHandler({ renewer, settings, now }),
-  };
+  const handlers = createCallHandlers({
+    helloHandler,
+    desired,
+    desiredState,
+    reports,
+    renewer,
+    settings,
+    now,
+  });
   const dispatcher = createDispatcher({ handlers, settings, logger, now });
-
-  async function sayFarewell(socket: Socket, farewell: NonNullable<SocketData["farewell"]>): Promise<void> {
-    const { wipeWorkloads, transport } = farewell;
-    await callDevice({ socket }, "device:decommission", { wipeWorkloads }, farewellTimeoutMs);
-    tellDevice(
-      { socket },
-      "session:close",
-      refusal("device_decommissioned", "The device was decommissioned."),
-    );
-    closeConnection(socket, transport, settings.cutGraceMs);
-  }
-
-  function onDisconnect(this: Socket): void {
-    // A DISCONNECT packet leaves the connection open; nothing may come on it any more.
-    this.conn.close();
-    const { session } = this.data as SocketData;
-    if (session === undefined) return;
-    session.state = "ended";
-    if (registry.remove(session)) void presence.close(session);
-  }
-
-  function onConnection(socket: Socket): void {
-    const { session, farewell } = socket.data as SocketData;
-    lighten(socket);
-    socket.on("disconnect", onDisconnect);
-    if (farewell !== undefined) void sayFarewell(socket, farewell);
-    else if (session === undefined || session.state === "ended") socket.disconnect(true);
-    else dispatcher.attach(socket);
-  }
-
-  function listen(server: EdgeServer): void {
-    server.io.use((socket, next) => {
-      admission.admit(socket).then(
-        (data) => {
-          socket.data = data;
-          next();
-        },
-        (error: Error) => {
-          next(error);
-          // The refusal has been written by then; a refused peer has nothing more to say.
-          setImmediate(() => socket.conn.close());
-        },
-      );
-    });
-    server.io.on("connection", (socket) => {
-      try {
-        onConnection(socket);
-      } catch (error) {
-        logger.error({ error: errorMessage(error) }, "session could not begin");
-        socket.disconnect(true);
-      }
-    });
-  }
 
   function subscribe(): void {
     const ofOrganization = (organizationId: string) =>
@@ -277,30 +176,11 @@ export function createConnector(options: ConnectorOptions): Connector {
     ];
   }
 
-  async function drainSessions(): Promise<void> {
-    const sessions = registry.all();
-    for (const [index, session] of sessions.entries()) {
-      const retryAfterMs = Math.round(Math.random() * settings.drainSpreadMs);
-      endSession(
-        session,
-        refusal("draining", "The connector is stopping.", retryAfterMs),
-        settings.cutGraceMs,
-      );
-      if (index % drainBatch === drainBatch - 1) await new Promise((resolve) => setImmediate(resolve));
-    }
-    const giveUpAt = Date.now() + settings.drainMs;
-    while (registry.size + registry.opening > 0 && Date.now() < giveUpAt) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    // What was written last needs a moment to reach the peers.
-    if (sessions.length > 0) await new Promise((resolve) => setTimeout(resolve, settings.cutGraceMs));
-  }
-
   async function begin(): Promise<void> {
     await Promise.all([ticketKeys.load(), authorities.refresh()]);
     await presence.start();
     edge = createEdgeServer({ edgeTls, ticketKeys, settings, logger });
-    listen(edge);
+    serveSessions(edge.io, { admission, dispatcher, registry, presence, settings, logger });
     subscribe();
     await edge.listen(options.host, options.port);
     monitor.start();
@@ -314,7 +194,7 @@ export function createConnector(options: ConnectorOptions): Connector {
     for (const end of unsubscribe) end();
     edge?.refuseNew();
     await Promise.all([patrol.loop.stop(), ticketKeys.loop.stop()]);
-    await drainSessions();
+    await drainSessions(registry, settings);
     await edge?.close();
     await Promise.all([delivery.drain(), reports.drain(), desired.drain()]);
     await presence.stop();

@@ -65,7 +65,7 @@ async function startOpenssl(files: { certFile: string; keyFile: string; clientRo
     ["s_server", "-accept", `127.0.0.1:${port}`, "-cert", files.certFile, "-cert_chain", files.certFile,
      "-key", files.keyFile, "-CAfile", files.clientRootFile, "-Verify", "4", "-verify_return_error",
      "-verify_quiet", "-quiet", "-www"],
-    { stdio: "ignore" },
+    { stdio: ["ignore", "inherit", "inherit"] },
   );
   const failed = new Promise<never>((_resolve, reject) => {
     server.once("error", reject);

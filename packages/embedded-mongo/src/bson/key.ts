@@ -5,14 +5,16 @@ import { isLong, numberOf, type Document, type NumericValue, type Value } from "
 
 /**
  * Order-preserving bytes of a value: comparing two keys byte by byte gives MongoDB's order of the values, and
- * equal values of different number types have equal keys. A missing field has null's key, as in an index.
+ * equal values of different number types have equal keys. `undefined` stands before null.
  * No key is a prefix of another one, so keys of several fields can be joined.
  */
 export function encodeKey(values: readonly (Value | undefined)[], descending: readonly boolean[]): Buffer {
   const writer: KeyWriter = { bytes: Buffer.allocUnsafe(64), at: 0 };
   for (let index = 0; index < values.length; index++) {
     const start = writer.at;
-    putValue(writer, values[index] ?? null);
+    const value = values[index];
+    if (value === undefined) putByte(writer, typeOrder.missing);
+    else putValue(writer, value);
     if (descending[index]) invert(writer.bytes, start, writer.at);
   }
   const key = Buffer.allocUnsafeSlow(writer.at);

@@ -17,6 +17,9 @@ export interface Lane {
 
 class Difference extends Error {}
 
+/** The key of an empty array: a value of its own. */
+const emptyArray = Symbol("empty array");
+
 export async function createLane(collection: Collection<Document>, random: Random): Promise<Lane> {
   const model = new Map<number, JsonObject>();
   let nextId = 1;
@@ -47,14 +50,16 @@ export async function createLane(collection: Collection<Document>, random: Rando
     });
 
   /** The sparse unique index: a document counts when the field is there, null included. */
-  const keysOf = (document: JsonObject): Json[] => {
+  const keysOf = (document: JsonObject): (Json | typeof emptyArray)[] => {
     const value = document["k"];
     if (value === undefined) return [];
-    return Array.isArray(value) ? (value.length === 0 ? [null] : value) : [value];
+    return Array.isArray(value) ? (value.length === 0 ? [emptyArray] : value) : [value];
   };
+  const sameKey = (a: Json | typeof emptyArray, b: Json | typeof emptyArray): boolean =>
+    a === emptyArray || b === emptyArray ? a === b : order(a, b) === 0;
   const breaksUnique = (document: JsonObject): boolean =>
     [...model.values()].some(
-      (other) => other["_id"] !== document["_id"] && keysOf(other).some((key) => keysOf(document).some((own) => order(key, own) === 0)),
+      (other) => other["_id"] !== document["_id"] && keysOf(other).some((key) => keysOf(document).some((own) => sameKey(key, own))),
     );
 
   /** Two arrays along one compound index cannot be indexed. */

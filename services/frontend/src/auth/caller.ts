@@ -1,4 +1,4 @@
-import { AppError, forbidden, unauthorized } from "@rciots/runtime";
+import { forbidden, unauthorized, type AppError } from "@rciots/runtime";
 import type { Event, Role } from "@rciots/store";
 import { isRead, type Route } from "../http/route.ts";
 

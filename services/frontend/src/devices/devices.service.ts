@@ -19,7 +19,7 @@ export interface DeviceEdit {
   kind: string;
   message: (device: Device) => string;
   /** What the record shows before and after; nothing that may hold a secret. */
-  audited: readonly (keyof Device & string)[];
+  audited: readonly (keyof Device)[];
   /** Besides the live views: whether what it runs, or whether it may connect, changes by it. */
   affects?: readonly ("content" | "access")[];
 }

@@ -15,7 +15,6 @@ export const titleField = z
 export const descriptionField = z
   .string()
   .max(2_000)
-  // eslint-disable-next-line no-control-regex -- line breaks and tabs are fine, other control characters are not
   .regex(/^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$/, "must not hold control characters");
 
 /** Names that objects give a meaning in JavaScript: the store's driver drops them without a word. */

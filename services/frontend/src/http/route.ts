@@ -1,5 +1,5 @@
 import type { Role } from "@rciots/store";
-import { z } from "zod";
+import type { z } from "zod";
 import type { Caller, Member } from "../auth/caller.ts";
 
 export type Method = "get" | "post" | "put" | "patch" | "delete";

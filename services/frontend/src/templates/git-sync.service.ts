@@ -155,7 +155,8 @@ export function createGitSyncService(options: {
     return { commit, made };
   }
 
-  async function sync(template: Template, signal?: AbortSignal): Promise<unknown> {
+  /** Undefined where it went well. */
+  async function sync(template: Template, signal?: AbortSignal): Promise<Error | undefined> {
     const { source } = template;
     if (source.kind !== "git") return undefined;
     try {
@@ -166,7 +167,7 @@ export function createGitSyncService(options: {
     } catch (error) {
       if (signal?.aborted === true) return undefined;
       await fail(template, error);
-      return error;
+      return error instanceof Error ? error : new Error(String(error));
     }
   }
 

@@ -1,6 +1,6 @@
 import type { DesiredStateService } from "@rciots/desired-state";
 import type { ManifestFile } from "@rciots/manifests";
-import { AppError, badRequest, conflict, newId, notFound } from "@rciots/runtime";
+import { badRequest, conflict, newId, notFound, type AppError } from "@rciots/runtime";
 import {
   isDuplicateKey,
   type Store,
