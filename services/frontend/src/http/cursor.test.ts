@@ -23,7 +23,14 @@ describe("when a list is paged", () => {
 
   it("refuses a cursor of another list, and anything else", () => {
     assert.equal(decodeCursor("a", encodeCursor("a", "x")), "x");
-    const bad = [encodeCursor("b", "x"), encodeCursor("a", ""), "", "%", Buffer.from("null").toString("base64url")];
-    for (const cursor of bad) assert.throws(() => decodeCursor("a", cursor), { code: "invalid_cursor" }, cursor);
+    const bad = [
+      encodeCursor("b", "x"),
+      encodeCursor("a", ""),
+      "",
+      "%",
+      Buffer.from("null").toString("base64url"),
+    ];
+    for (const cursor of bad)
+      assert.throws(() => decodeCursor("a", cursor), { code: "invalid_cursor" }, cursor);
   });
 });

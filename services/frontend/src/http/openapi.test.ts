@@ -29,7 +29,9 @@ describe("when the API is described", () => {
     assert.deepEqual(body.required, ["name"]);
     assert.equal(body.additionalProperties, false);
     assert.equal(body.properties.name.maxLength, 7);
-    const parameters = Object.fromEntries(operation.parameters.map((parameter: { name: string }) => [parameter.name, parameter]));
+    const parameters = Object.fromEntries(
+      operation.parameters.map((parameter: { name: string }) => [parameter.name, parameter]),
+    );
     assert.equal(parameters.id.in, "path");
     assert.equal(parameters.id.required, true);
     assert.equal(parameters.limit.required, false);
@@ -45,7 +47,16 @@ describe("when the API is described", () => {
   });
 
   it("lists the refusals, and what it needs", () => {
-    assert.deepEqual(Object.keys(operation.responses).sort(), ["200", "400", "401", "403", "404", "412", "413", "415"]);
+    assert.deepEqual(Object.keys(operation.responses).sort(), [
+      "200",
+      "400",
+      "401",
+      "403",
+      "404",
+      "412",
+      "413",
+      "415",
+    ]);
     assert.match(operation.description, /`operator`/);
     assert.equal(operation.security.length, 3);
   });

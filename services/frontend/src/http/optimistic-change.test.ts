@@ -46,7 +46,11 @@ describe("when a versioned document is changed", () => {
   });
 
   it("writes nothing where nothing changes", async () => {
-    const { isChanged, after } = await changeVersioned({ ifMatch: 1, change: () => null, ...createStored(9) });
+    const { isChanged, after } = await changeVersioned({
+      ifMatch: 1,
+      change: () => null,
+      ...createStored(9),
+    });
     assert.deepEqual([isChanged, after.version], [false, 1]);
   });
 });
@@ -59,7 +63,10 @@ describe("when values are compared", () => {
     for (const [a, b] of [
       [{ a: 1 }, { a: 2 }],
       [{ a: undefined }, { b: undefined }],
-      [[1, 2], [2, 1]],
+      [
+        [1, 2],
+        [2, 1],
+      ],
       [[], {}],
       [null, {}],
       [new Date(5), new Date(6)],

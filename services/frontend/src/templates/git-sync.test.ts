@@ -13,11 +13,25 @@ const failedAfter = (pauseMs: number): Template["sync"] => ({
 
 describe("when a repository keeps failing", () => {
   it("waits the interval, then twice as long each time, up to an hour", () => {
-    const never: Template["sync"] = { status: "never", message: null, commit: null, checkedAt: null, nextAt: null };
+    const never: Template["sync"] = {
+      status: "never",
+      message: null,
+      commit: null,
+      checkedAt: null,
+      nextAt: null,
+    };
     assert.equal(nextPauseMs(never, 5 * minuteMs), 5 * minuteMs);
     assert.equal(nextPauseMs(failedAfter(5 * minuteMs), 5 * minuteMs), 10 * minuteMs);
     assert.equal(nextPauseMs(failedAfter(40 * minuteMs), 5 * minuteMs), 60 * minuteMs);
-    assert.equal(nextPauseMs(failedAfter(1), 5 * minuteMs), 10 * minuteMs, "an interval that was made longer counts");
-    assert.equal(nextPauseMs(failedAfter(60 * minuteMs), 120 * minuteMs), 120 * minuteMs, "never below the interval");
+    assert.equal(
+      nextPauseMs(failedAfter(1), 5 * minuteMs),
+      10 * minuteMs,
+      "an interval that was made longer counts",
+    );
+    assert.equal(
+      nextPauseMs(failedAfter(60 * minuteMs), 120 * minuteMs),
+      120 * minuteMs,
+      "never below the interval",
+    );
   });
 });
