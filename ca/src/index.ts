@@ -1,14 +1,3 @@
-export {
-  createAuthority,
-  createPlatformCas,
-  type Authority,
-  type AuthorityOptions,
-  type CrlRequest,
-  type IssueDeviceRequest,
-  type IssuedWithChain,
-  type IssueServerRequest,
-  type PlatformCaRecord,
-} from "./authority.ts";
 export { CaError, caErrorCodes, isCaError, type CaErrorCode } from "./ca-error.ts";
 export {
   createIntermediateCa,
@@ -34,15 +23,6 @@ export {
   type SubjectKey,
 } from "./end-entity.ts";
 export { fingerprintOf } from "./fingerprint.ts";
-export {
-  acceptedIds,
-  findIssuing,
-  isRotationDue,
-  promote,
-  retire,
-  retireExpired,
-  type IntermediateRecord,
-} from "./intermediate-record.ts";
 export { createIssuer, loadCaCertificate, type CaCertificate, type Issuer } from "./issuer.ts";
 export { exportPrivateKeyPem, generateKeyPair, type Curve, type KeyPair } from "./key-pair.ts";
 export { keyAad, openKey, rewrapKey, sealKey, type KeySealer } from "./key-seal.ts";

@@ -13,20 +13,36 @@ export interface HandshakeLoad {
   durationMs: number;
 }
 
-/**
- * Resolves once the first session ticket is here: a server sends it after it has taken the client's last message of
- * the handshake, certificate and all. So what is counted is done on both ends.
- */
-function handshake(options: object): Promise<{ session: Buffer; isResumed: boolean }> {
+/** A session ticket: the server sends one only after it has taken the client's certificate. */
+function fetchTicket(options: object): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const socket: TLSSocket = connect({ host: "127.0.0.1", ...options });
+    const socket = connect({ host: "127.0.0.1", ...options });
     socket.once("session", (session) => {
-      resolve({ session, isResumed: socket.isSessionReused() });
+      resolve(session);
       socket.destroy();
     });
     socket.once("error", reject);
-    // s_server takes nothing more before it has read something.
-    socket.once("close", () => reject(new Error("The server hung up before the handshake was done.")));
+    socket.once("close", () => reject(new Error("The server hung up before it sent a ticket.")));
+    socket.resume();
+  });
+}
+
+/**
+ * Resolves to whether it was resumed, once the server has closed the connection: before it can see the client's
+ * end, it has to be through with the client's last message of the handshake.
+ */
+function handshake(options: object): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    let isResumed: boolean | undefined;
+    const socket: TLSSocket = connect({ host: "127.0.0.1", ...options }, () => {
+      isResumed = socket.isSessionReused();
+      socket.end();
+    });
+    socket.once("error", reject);
+    socket.once("close", () => {
+      if (isResumed === undefined) reject(new Error("The server hung up before the handshake was done."));
+      else resolve(isResumed);
+    });
     socket.resume();
   });
 }
@@ -35,13 +51,13 @@ const calls = {
   async run({ port, resume, lanes, durationMs, ...credentials }: HandshakeLoad) {
     const secureContext = createSecureContext(credentials);
     const options = { port, secureContext, checkServerIdentity: () => undefined };
-    const { session } = await handshake(options);
+    const session = await fetchTicket(options);
     const endsAt = performance.now() + durationMs;
     let count = 0;
     let resumed = 0;
     async function lane(): Promise<void> {
       while (performance.now() < endsAt) {
-        const { isResumed } = await handshake(resume ? { ...options, session } : options);
+        const isResumed = await handshake(resume ? { ...options, session } : options);
         count += 1;
         resumed += isResumed ? 1 : 0;
       }

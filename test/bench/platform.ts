@@ -42,7 +42,7 @@ export interface MeasuredPlatform {
 }
 
 /** The root that the platform shows, taken only if it has the fingerprint. */
-async function fetchRoot(enrollUrl: string, fingerprint: string): Promise<string> {
+export async function rootOf(enrollUrl: string, fingerprint: string): Promise<string> {
   const body = await new Promise<string>((resolve, reject) => {
     get(`${enrollUrl}/v1/ca`, { rejectUnauthorized: false, agent: false }, (response) => {
       let text = "";
@@ -108,7 +108,7 @@ export async function startPlatform(
     enrollPort,
     kustomize,
     caFingerprint,
-    trust: { kind: "ca", pem: options.rootPem ?? (await fetchRoot(enrollUrl, caFingerprint)) },
+    trust: { kind: "ca", pem: options.rootPem ?? (await rootOf(enrollUrl, caFingerprint)) },
     pid: () => worker.pid,
     api: () => logIn(consoleUrl, "admin", adminPassword),
     usage: () => worker.call("usage", undefined as never),

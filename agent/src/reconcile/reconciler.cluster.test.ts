@@ -15,6 +15,7 @@ import {
   revisionOf,
   useReconcilerBench,
 } from "./reconciler.fixture.ts";
+import { createMemoryStateStore } from "./state-store.ts";
 
 describe("when a reconciler works on a real control plane", function () {
   this.timeout(60_000);
@@ -376,7 +377,8 @@ describe("when a reconciler works on a real control plane", function () {
       metadata: { name: "map", namespace: apps, labels: metadata.labels },
     };
     await cluster().kubectl(["create", "-f", "-"], JSON.stringify(theirs));
-    const second = create();
+    // Without its folder it does not first put revision 1 back, which would make the object its own again.
+    const second = create({ state: createMemoryStateStore() });
     await second.setDesired(revisionOf(2, [namespaceOf(apps)]));
     await reaches("healthy", 2);
     assert.ok(await exists(`/api/v1/namespaces/${apps}/configmaps/map`));

@@ -104,12 +104,15 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   let started: Promise<void> | undefined;
   let enforced: RevisionRecord | undefined;
   let unreachableSinceMs: number | undefined;
+  /** Nothing changed since the stored state was read. */
+  let untouched = true;
   /** Why the last step could not be finished. */
   let stepFault: string | undefined;
   /** Up to here time is counted; undefined: the time since is not to be counted. */
   let countedToMs: number | undefined;
 
   const onStateChange = (): void => {
+    untouched &&= running === undefined;
     const target = keeper.state && enforcedRevision(keeper.state);
     if (!target || !enforced || !isSameRevision(target, enforced)) {
       [enforced, countedToMs] = [target, undefined];

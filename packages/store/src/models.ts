@@ -64,6 +64,8 @@ export interface ProvisioningToken {
   maxDevices: number | null;
   /** Devices that were enrolled with it; claimed atomically against `maxDevices`. */
   usedCount: number;
+  /** Uses that were counted and whose device is not stored yet, by request; enrolment's own bookkeeping. */
+  claims?: Record<string, { deviceId: string; at: Date }>;
   expiresAt: Date | null;
   /** Given to each device that enrols with it. */
   labels: Record<string, string>;
@@ -421,6 +423,7 @@ const provisioningToken = new Schema<ProvisioningToken>(
     enabled: boolean,
     maxDevices: numberOrNull,
     usedCount: number,
+    claims: { type: Schema.Types.Mixed },
     expiresAt: dateOrNull,
     labels: mixed,
     templateIds: strings,
@@ -468,7 +471,7 @@ const device = new Schema<Device>(
 device.index({ organizationId: 1, name: 1 }, { unique: true });
 device.index({ organizationId: 1, _id: -1 });
 device.index({ organizationId: 1, status: 1, _id: -1 });
-device.index({ organizationId: 1, "assignments.templateId": 1 });
+device.index({ organizationId: 1, "assignments.templateId": 1, _id: -1 });
 device.index({ "presence.connectorId": 1 }, { partialFilterExpression: { "presence.online": true } });
 
 const deviceRevision = new Schema<DeviceRevision>(

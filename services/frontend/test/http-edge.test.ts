@@ -254,6 +254,20 @@ describe("when requests are hostile or wrong", () => {
     }
   });
 
+  it("describes itself completely", async () => {
+    const document = await (await fetch(`${api.url}/api/v1/openapi.json`)).json();
+    assert.equal(document.openapi, "3.1.0");
+    const operations = Object.values(
+      document.paths as Record<string, Record<string, { operationId: string }>>,
+    )
+      .flatMap((path) => Object.values(path))
+      .map((operation) => operation.operationId);
+    assert.deepEqual(operations.sort(), api.frontend.routes.map((route) => route.id).sort());
+    assert.equal(new Set(operations).size, operations.length);
+    const references = JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g);
+    for (const [, name] of references) assert.ok(document.components.schemas[name ?? ""], name);
+  });
+
   it("says what runs here on a page without scripts, and whether it is well", async () => {
     const home = await fetch(api.url);
     const page = await home.text();

@@ -141,6 +141,33 @@ describe("when anybody calls any route", function () {
     });
   }
 
+  it("records every change", async () => {
+    /** Change nothing, at least as the samples call them, or are recorded in an organisation of their own. */
+    const exceptions = [
+      "logout",
+      "previewDevice",
+      "revokeDeviceCertificates",
+      "setCurrentTemplateVersion",
+      "createOrganization",
+      "setOrganizationStatus",
+    ];
+    const newest = async (): Promise<string | undefined> =>
+      (await api.store.events.list({ organizationId: api.organizationId, limit: 1 }))[0]?._id;
+    let count = 0;
+    for (const route of api.frontend.routes.filter(
+      ({ method, id }) => method !== "get" && !exceptions.includes(id),
+    )) {
+      const sample = await sampleOf(route, await api.signInAs("owner"));
+      if (sample.status !== undefined) continue;
+      const before = await newest();
+      const answer = await call(route, sample, await platformAdmin());
+      assert.ok(answer.status < 300, `${route.id} ${JSON.stringify(answer.body)}`);
+      assert.notEqual(await newest(), before, `${route.id} left no event`);
+      count += 1;
+    }
+    assert.ok(count > 30, `${count} routes`);
+  });
+
   it("shows an owner of another organisation nothing of this one", async () => {
     const other = await api.createOrganization();
     const stranger = await api.signInAs("owner", other);

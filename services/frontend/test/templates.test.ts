@@ -219,10 +219,10 @@ describe("when templates come from Git", () => {
   it("refuses what its policy doesn't allow, with words of its own", async () => {
     const cases: [Record<string, unknown>, number][] = [
       [{ url: "ftp://example.com/x.git" }, 422],
-      [{ url: "ext::sh -c id" }, 422],
+      [{ url: "ext::sh -c id" }, 400],
       [{ url: "https://user:password@example.com/x.git" }, 400],
-      [{ url: "--upload-pack=id" }, 422],
-      [{ ...source(), ref: "--all" }, 422],
+      [{ url: "--upload-pack=id" }, 400],
+      [{ ...source(), ref: "--all" }, 400],
       [{ ...source(), ref: "no-such-branch" }, 422],
       [{ ...source(), path: "no/such/folder" }, 422],
     ];

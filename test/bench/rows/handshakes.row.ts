@@ -64,8 +64,8 @@ async function startOpenssl(files: { certFile: string; keyFile: string; clientRo
     // prettier-ignore
     ["s_server", "-accept", `127.0.0.1:${port}`, "-cert", files.certFile, "-cert_chain", files.certFile,
      "-key", files.keyFile, "-CAfile", files.clientRootFile, "-Verify", "4", "-verify_return_error",
-     "-www"],
-    { stdio: ["ignore", "inherit", "inherit"] },
+     "-verify_quiet", "-www"],
+    { stdio: "ignore" },
   );
   const failed = new Promise<never>((_resolve, reject) => {
     server.once("error", reject);
@@ -96,7 +96,6 @@ interface Load {
 
 /** Handshakes per second of the server's CPU. */
 async function measure(server: { port: number; pid: number }, load: Load, resume: boolean): Promise<number> {
-  process.stderr.write(`measuring ${server.port} ${resume}\n`);
   const client = startWorker<HandshakeCalls>("handshake-worker");
   try {
     // The first second warms both ends up and is not counted.

@@ -12,8 +12,10 @@ export interface ConflictRegistry {
   /** Notes that the commit under way changes this document. */
   touched(collection: Collection, rid: number): void;
   release(owner: object): void;
-  /** Called as transactions begin and end: notes are kept only while one is open. */
+  /** Called as transactions begin and end. */
   setOpenTransactions(count: number): void;
+  /** Called after each commit. Notes of it are of use only to transactions that were open before. */
+  committed(): void;
 }
 
 export function writeConflict(reason = "Write conflict during plan execution and yielding is disabled."): CommandError {
@@ -39,14 +41,17 @@ export function createConflictRegistry(currentCommit: () => number): ConflictReg
     },
     ownerOf: (collection, rid) => (open === 0 ? undefined : owners.get(keyOf(collection, rid))),
     touched: (collection, rid) => {
-      if (open > 0) changedIn.set(keyOf(collection, rid), currentCommit());
+      // Also without an open transaction: one that begins in this round reads the commit before.
+      changedIn.set(keyOf(collection, rid), currentCommit());
     },
     release: (owner) => {
       for (const [key, holder] of owners) if (holder === owner) owners.delete(key);
     },
     setOpenTransactions: (count) => {
       open = count;
-      if (count === 0) changedIn.clear();
+    },
+    committed: () => {
+      if (open === 0) changedIn.clear();
     },
   };
 }

@@ -71,7 +71,10 @@ export function createEngine(options: EngineOptions): Engine {
   const scheduler: Scheduler = createScheduler({
     connection,
     runner,
-    onCommitted: () => void commit.last++,
+    onCommitted: () => {
+      commit.last++;
+      conflicts.committed();
+    },
     onRolledBack: () => {
       catalog.reload();
       sessions.forgetUncommitted();

@@ -97,8 +97,10 @@ function follow(step: Step): Step {
       const index = arrayIndex(part);
       if (index === undefined || index >= value.length) break;
       value = value[index];
-    } else if (isDocument(value)) value = value.get(part) ?? ABSENT;
-    else return { value: ABSENT, path: [] };
+    } else if (isDocument(value)) {
+      const child = value.get(part);
+      value = child === undefined ? ABSENT : child;
+    } else return { value: ABSENT, path: [] };
   }
   return { value, path: step.path.slice(at) };
 }

@@ -203,10 +203,10 @@ async function writeSshFiles(
     // The address was checked; the host key is still looked up under the name.
     ["HostName", addresses[0] ?? url.host],
     ["HostKeyAlias", alias],
-    ["IdentityFile", `"${join(folder, "key")}"`],
+    ["IdentityFile", sshPath(join(folder, "key"))],
     ["IdentitiesOnly", "yes"],
     ["IdentityAgent", "none"],
-    ["UserKnownHostsFile", `"${hostsFile}"`],
+    ["UserKnownHostsFile", sshPath(hostsFile)],
     ["GlobalKnownHostsFile", "/dev/null"],
     ["StrictHostKeyChecking", known === undefined && policy.acceptNewHostKeys ? "accept-new" : "yes"],
     ["CheckHostIP", "no"],
@@ -230,6 +230,11 @@ async function writeSshFiles(
     join(folder, "ssh_config"),
     `Host *\n${options.map(([name, value]) => `  ${name} ${value}\n`).join("")}`,
   );
+}
+
+/** Quoted, with the percent signs that ssh would expand written twice. */
+function sshPath(path: string): string {
+  return `"${path.replaceAll("%", "%%")}"`;
 }
 
 function secretsOf(credential: GitCredential | undefined): string[] {

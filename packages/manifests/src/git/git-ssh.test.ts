@@ -44,7 +44,7 @@ describe("when a template comes from Git over SSH", () => {
     repositories = await createTestRepositories();
     repository = await repositories.create("app");
     commit = await repository.commit({ "kustomization.yaml": "resources: []\n" });
-    cacheDir = await mkdtemp(join(tmpdir(), "rciots-git-ssh-"));
+    cacheDir = await mkdtemp(join(tmpdir(), "rciots git%h ssh-"));
     source = createSource();
   });
   after(async () => {

@@ -29,23 +29,18 @@ export interface OpenClaim extends TokenClaim {
  * stored. A process that dies in between leaves the note behind, so nothing is lost: the same request finds
  * it again, or `release` takes the use back.
  */
-interface StoredToken extends ProvisioningToken {
-  claims?: Record<string, { deviceId: string; at: Date }>;
-}
 
 /** Tokens as everybody but enrolment sees them. */
-function withoutClaims({ claims: _claims, ...token }: StoredToken): ProvisioningToken {
+function withoutClaims({ claims: _claims, ...token }: ProvisioningToken): ProvisioningToken {
   return token;
 }
 
 const claimPath = (key: string): string => `claims.${key}`;
-/** `claims` is enrolment's own bookkeeping, not a field of the model. */
-const undeclared = { strict: false } as const;
 
 /** Tokens that let devices in, and the count of their uses. */
 export function createProvisioningTokenRepository({ provisioningTokens }: Models) {
-  async function findOne(filter: Record<string, unknown>): Promise<StoredToken | undefined> {
-    return (await provisioningTokens.findOne(filter).lean<StoredToken | null>()) ?? undefined;
+  async function findOne(filter: Record<string, unknown>): Promise<ProvisioningToken | undefined> {
+    return (await provisioningTokens.findOne(filter).lean<ProvisioningToken | null>()) ?? undefined;
   }
 
   return {
@@ -73,7 +68,7 @@ export function createProvisioningTokenRepository({ provisioningTokens }: Models
         .find(filter)
         .sort({ _id: -1 })
         .limit(limit)
-        .lean<StoredToken[]>();
+        .lean<ProvisioningToken[]>();
       return found.map(withoutClaims);
     },
 
@@ -94,7 +89,7 @@ export function createProvisioningTokenRepository({ provisioningTokens }: Models
       };
       const updated = await provisioningTokens
         .findOneAndUpdate(filter, { $set: changes, $inc: { version: 1 } }, { returnDocument: "after" })
-        .lean<StoredToken | null>();
+        .lean<ProvisioningToken | null>();
       return updated === null ? undefined : withoutClaims(updated);
     },
 
@@ -146,9 +141,9 @@ export function createProvisioningTokenRepository({ provisioningTokens }: Models
         .findOneAndUpdate(
           filter,
           { $inc: { usedCount: claims.length }, $set: notes },
-          { ...undeclared, returnDocument: "after" },
+          { returnDocument: "after" },
         )
-        .lean<StoredToken | null>();
+        .lean<ProvisioningToken | null>();
       return updated === null ? undefined : withoutClaims(updated);
     },
 
@@ -156,8 +151,8 @@ export function createProvisioningTokenRepository({ provisioningTokens }: Models
     async settle(id: string, keys: string[]): Promise<Set<string>> {
       const unset = Object.fromEntries(keys.map((key) => [claimPath(key), 1] as const));
       const before = await provisioningTokens
-        .findOneAndUpdate({ _id: id }, { $unset: unset }, { ...undeclared, returnDocument: "before" })
-        .lean<StoredToken | null>();
+        .findOneAndUpdate({ _id: id }, { $unset: unset }, { returnDocument: "before" })
+        .lean<ProvisioningToken | null>();
       return new Set(keys.filter((key) => before?.claims?.[key] !== undefined));
     },
 
@@ -167,7 +162,6 @@ export function createProvisioningTokenRepository({ provisioningTokens }: Models
       const result = await provisioningTokens.updateOne(
         { _id: id, [`${path}.deviceId`]: claim.deviceId },
         { $inc: { usedCount: -1 }, $unset: { [path]: 1 } },
-        undeclared,
       );
       return result.modifiedCount > 0;
     },
@@ -175,8 +169,8 @@ export function createProvisioningTokenRepository({ provisioningTokens }: Models
     /** Claims that nobody settled or released since `before`: their process died, or the store was away. */
     async staleClaims(before: Date): Promise<OpenClaim[]> {
       const found = await provisioningTokens
-        .find({ claims: { $exists: true, $ne: {} } } as Record<string, unknown>)
-        .lean<StoredToken[]>();
+        .find({ claims: { $exists: true, $ne: {} } })
+        .lean<ProvisioningToken[]>();
       return found.flatMap((token) =>
         Object.entries(token.claims ?? {})
           .filter(([, claim]) => claim.at < before)
