@@ -18,7 +18,7 @@ export interface BareConnect {
 function open(port: number, secureContext: ReturnType<typeof createSecureContext>): Promise<void> {
   return new Promise((resolve, reject) => {
     const options = { secureContext, perMessageDeflate: false, agent: false };
-    const socket = new WebSocket(`wss://127.0.0.1:${port}/`, options as object);
+    const socket = new WebSocket(`wss://127.0.0.1:${port}/`, options);
     socket.once("open", () => {
       sockets.push(socket);
       resolve();

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { sleep } from "@rciots/runtime";
 import { logIn, type ApiClient } from "../harness/api-client.ts";
 import { startPlatformProcess, type PlatformProcess } from "../harness/platform-process.ts";
 import { demoDevices, demoTemplates } from "./demo-content.ts";
@@ -90,10 +91,7 @@ async function showStatus(api: ApiClient, signal: AbortSignal): Promise<void> {
       else if (line !== shown) process.stdout.write(`${line}\n`);
       shown = line;
     }
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, 1_000);
-      signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
-    });
+    await sleep(1_000, signal);
   }
   if (process.stdout.isTTY) process.stdout.write("\n");
 }

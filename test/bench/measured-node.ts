@@ -25,7 +25,7 @@ export function createNodeMeter() {
       const { gc } = globalThis;
       if (gc === undefined) throw new Error("This process was started without --expose-gc.");
       for (let round = 0; round < 4; round += 1) {
-        await gc();
+        gc();
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
     },

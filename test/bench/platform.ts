@@ -64,6 +64,8 @@ export async function startPlatform(
   } = {},
 ): Promise<MeasuredPlatform> {
   const dataDir = mkdtempSync(join(tmpdir(), "rciots-bench-"));
+  const removeData = (): void => rmSync(dataDir, { recursive: true, force: true, maxRetries: 3 });
+  process.once("exit", removeData);
   const kustomize = await createCountedKustomize(dataDir);
   const [consolePort = 0, enrollPort = 0, edgePort = 0] = await freePorts(3);
   const settings = {
@@ -95,7 +97,7 @@ export async function startPlatform(
   async function halt(): Promise<void> {
     await worker.call("stop", undefined as never).catch(() => undefined);
     await worker.exited;
-    await store?.call("stop", undefined as never).catch(() => undefined);
+    await store?.call("stop", undefined).catch(() => undefined);
     await store?.exited;
     store = undefined;
   }
@@ -111,9 +113,9 @@ export async function startPlatform(
     trust: { kind: "ca", pem: options.rootPem ?? (await rootOf(enrollUrl, caFingerprint)) },
     pid: () => worker.pid,
     api: () => logIn(consoleUrl, "admin", adminPassword),
-    usage: () => worker.call("usage", undefined as never),
-    usageAfterCollection: () => worker.call("usageAfterCollection", undefined as never),
-    resetLoopDelay: () => worker.call("resetLoopDelay", undefined as never),
+    usage: () => worker.call("usage", undefined),
+    usageAfterCollection: () => worker.call("usageAfterCollection", undefined),
+    resetLoopDelay: () => worker.call("resetLoopDelay", undefined),
     async count(collection, filter) {
       const client = await new MongoClient(storeUri).connect();
       try {
@@ -133,7 +135,8 @@ export async function startPlatform(
     },
     async stop() {
       await halt();
-      rmSync(dataDir, { recursive: true, force: true });
+      removeData();
+      process.off("exit", removeData);
     },
   };
 }

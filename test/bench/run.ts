@@ -129,6 +129,9 @@ async function main(): Promise<number> {
   return 0;
 }
 
+// The workers end with this process, and it removes their data on its way out.
+process.once("SIGINT", () => process.exit(130));
+process.once("SIGTERM", () => process.exit(143));
 try {
   process.exitCode = await main();
 } catch (error) {

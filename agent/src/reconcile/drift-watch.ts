@@ -29,6 +29,8 @@ export interface DriftWatchOptions {
   readonly onObject: (key: string, observation: Observation | undefined) => void;
   /** All objects of the kind that exist. */
   readonly onListed: (kind: KindId, keys: ReadonlySet<string>) => void;
+  /** From now on a kind is seen in another way. */
+  readonly onMode: () => void;
   /** Nothing can be seen of this kind: time to look by applying. */
   readonly onBlind: (kind: KindId) => void;
 }
@@ -59,7 +61,11 @@ export function createDriftWatch(options: DriftWatchOptions): DriftWatch {
   const startWatcher = (kind: KindId): Watcher => {
     const abort = new AbortController();
     const watcher: { mode: WatchMode } = { mode: "starting" };
-    const ended = followKind(kind, options, abort.signal, (mode) => (watcher.mode = mode));
+    const ended = followKind(kind, options, abort.signal, (mode) => {
+      if (watcher.mode === mode) return;
+      watcher.mode = mode;
+      options.onMode();
+    });
     return Object.assign(watcher, { abort, ended });
   };
 

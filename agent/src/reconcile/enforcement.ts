@@ -101,6 +101,10 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
       for (const [, object] of missing) object.stale = true;
       if (missing.length > 0) options.onWork();
     },
+    onMode: () => {
+      healthDueAtMs = 0;
+      options.onWork();
+    },
     onBlind: (kind) => {
       for (const object of tracked.values()) if (isOfKind(object, kind)) object.dirty = true;
       options.onWork();

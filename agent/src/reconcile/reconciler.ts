@@ -155,7 +155,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       return report(state, { state: "degraded", message: stepFault ?? "unreachable" });
     const settled = state.phase === "good" || state.phase === "failed";
     // After a restart a settled device says nothing until it has looked at everything.
-    return settled && !summary().tried
+    return untouched && settled && !summary().tried
       ? undefined
       : report(state, reportedState({ state, summary: summary() }));
   };

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { silentLogger } from "@rciots/runtime";
@@ -53,11 +53,14 @@ describe("when state is kept in files", () => {
     assert.deepEqual(await readdir(dir), ["a"]);
   });
 
-  it("sweeps what a killed writer left", async () => {
+  it("sweeps what a killed writer left, and nothing that is still being written", async () => {
     await store.write("a", Buffer.from("x"));
-    await writeFile(join(dir, ".a.123.tmp"), "half");
+    await writeFile(join(dir, ".a.old.tmp"), "half");
+    await writeFile(join(dir, ".a.new.tmp"), "half");
+    const hourAgo = new Date(Date.now() - 3_600_000);
+    await utimes(join(dir, ".a.old.tmp"), hourAgo, hourAgo);
     assert.deepEqual(await store.list(), ["a"]);
-    assert.deepEqual(await readdir(dir), ["a"]);
+    assert.deepEqual((await readdir(dir)).sort(), [".a.new.tmp", "a"]);
   });
 
   it("takes no name that leads out of its folder", async () => {

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "@rciots/runtime";
 
@@ -21,6 +21,7 @@ export interface StateStore {
 const namePattern = /^[a-z0-9][a-z0-9.-]{0,127}$/;
 const asideSuffix = ".broken";
 const temporarySuffix = ".tmp";
+const leftoverAgeMs = 600_000;
 
 /** Files of mode 0600 in a folder of mode 0700. */
 export function createFileStateStore({ dir }: { readonly dir: string }): StateStore {
@@ -66,9 +67,7 @@ export function createFileStateStore({ dir }: { readonly dir: string }): StateSt
     remove: (name) => rm(pathOf(name), { force: true }),
     list: async () => {
       const names = await readdir(dir).catch(() => [] as string[]);
-      // Left by a writer that was killed; it never became a blob.
-      const leftovers = names.filter((name) => name.startsWith(".") && name.endsWith(temporarySuffix));
-      await Promise.all(leftovers.map((name) => rm(join(dir, name), { force: true })));
+      await Promise.all(names.map((name) => removeLeftover(dir, name)));
       return names.filter((name) => namePattern.test(name) && !name.endsWith(asideSuffix));
     },
     setAside: async (name) => {
@@ -77,6 +76,13 @@ export function createFileStateStore({ dir }: { readonly dir: string }): StateSt
       return aside;
     },
   };
+}
+
+/** What a writer that was killed left behind never became a blob; a young one may still be written. */
+async function removeLeftover(dir: string, name: string): Promise<void> {
+  if (!name.startsWith(".") || !name.endsWith(temporarySuffix)) return;
+  const file = await stat(join(dir, name)).catch(() => undefined);
+  if (file && Date.now() - file.mtimeMs > leftoverAgeMs) await rm(join(dir, name), { force: true });
 }
 
 /** Makes the rename itself durable. */

@@ -1,4 +1,4 @@
-/* eslint-disable @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-assignment --
+/* eslint-disable @typescript-eslint/no-unsafe-member-access --
    answers have bodies of every shape; what they must hold is checked by the tests */
 import { hashToken, newId, newToken } from "@rciots/runtime";
 import type { ApiFixture } from "./api-fixture.ts";

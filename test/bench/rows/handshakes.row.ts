@@ -3,13 +3,6 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  createRootCa,
-  createServerCa,
-  exportPrivateKeyPem,
-  generateKeyPair,
-  issueServerCertificate,
-} from "@rciots/ca";
 import { eventually } from "../../harness/eventually.ts";
 import { freePorts } from "../../harness/platform-process.ts";
 import { startWorker } from "../child-worker.ts";
@@ -17,6 +10,7 @@ import type { HandshakeCalls } from "../handshake-worker.ts";
 import { formatCount, type BenchContext, type BenchRow, type Measurement } from "../measurement.ts";
 import { startPlatform, type MeasuredPlatform } from "../platform.ts";
 import { cpuSeconds } from "../process-usage.ts";
+import { createServerCertificate } from "../server-certificate.ts";
 import { createSimulatedDevice } from "../simulated-device.ts";
 
 const targetFull = 0.75;
@@ -24,20 +18,16 @@ const targetResumed = 2.4;
 
 /** Files of one server certificate that both servers use, and its root. */
 function writeServerTls(dir: string) {
-  const root = createRootCa({ name: "Bench root" });
-  const issuer = createServerCa({ name: "Bench servers", root });
-  const { privateKey, publicKey } = generateKeyPair();
-  const names = { dnsNames: ["localhost"], ipAddresses: ["127.0.0.1"] };
-  const leaf = issueServerCertificate({ issuer, ...names, publicKey });
+  const { key, chain, root } = createServerCertificate();
   const write = (name: string, content: string): string => {
     const path = join(dir, name);
     writeFileSync(path, content, { mode: 0o600 });
     return path;
   };
   return {
-    rootPem: root.pem,
-    keyFile: write("server.key", exportPrivateKeyPem(privateKey)),
-    certFile: write("server.pem", leaf.certificatePem + issuer.pem),
+    rootPem: root,
+    keyFile: write("server.key", key),
+    certFile: write("server.pem", chain),
     write,
   };
 }
@@ -73,7 +63,9 @@ async function startOpenssl(files: { certFile: string; keyFile: string; clientRo
   });
   failed.catch(() => undefined);
   await Promise.race([failed, eventually(() => touch(port))]);
-  return { port, pid: server.pid ?? 0, stop: () => void server.kill("SIGKILL") };
+  const stop = (): void => void server.kill("SIGKILL");
+  process.once("exit", stop);
+  return { port, pid: server.pid ?? 0, stop };
 }
 
 /** Resolves when something accepts connections there. */

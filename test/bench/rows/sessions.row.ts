@@ -1,3 +1,4 @@
+import type { DeviceIdentity } from "../../../agent/src/identity/identity.store.ts";
 import { startWorker } from "../child-worker.ts";
 import type { BareClientCalls } from "../bare-client-worker.ts";
 import type { BareServerCalls } from "../bare-server-worker.ts";
@@ -9,13 +10,6 @@ import {
   type BenchRow,
   type Measurement,
 } from "../measurement.ts";
-import {
-  createRootCa,
-  createServerCa,
-  exportPrivateKeyPem,
-  generateKeyPair,
-  issueServerCertificate,
-} from "@rciots/ca";
 
 const targetRatio = 1.2;
 const targetBytes = 64 * 1_024;
@@ -53,41 +47,33 @@ async function measureConnector(fleet: Fleet): Promise<PerSession> {
   };
 }
 
-async function measureBare(count: number): Promise<PerSession> {
-  const server = startWorker<BareServerCalls>("bare-server-worker", { nodeArgs: ["--expose-gc"] });
+/** The same certificates at both ends as the connector and its devices have. */
+async function measureBare(count: number, device: DeviceIdentity): Promise<PerSession> {
+  const server = createServerCertificate();
+  const bare = startWorker<BareServerCalls>("bare-server-worker", { nodeArgs: ["--expose-gc"] });
   const clients = Array.from({ length: Math.ceil(count / 5_000) }, () =>
     startWorker<BareClientCalls>("bare-client-worker"),
   );
   try {
-    const credentials = serverAndClientKeys();
-    const port = await server.call("start", credentials);
+    const port = await bare.call("start", { key: server.key, cert: server.chain, ca: device.caCertificates });
+    const credentials = { key: device.privateKey, cert: device.certificateChain, ca: server.root };
     const connect = (worker: (typeof clients)[number], sessions: number) =>
       worker.call("connect", { ...credentials, port, count: sessions, concurrency: 32 });
     const [first] = clients;
     if (first !== undefined) await connect(first, warmUpSessions);
-    const before = await server.call("usageAfterCollection", undefined as never);
+    const before = await bare.call("usageAfterCollection", undefined);
     const share = Math.floor(count / clients.length);
     await Promise.all(clients.map((worker) => connect(worker, share)));
     await pause(idleMs / 4);
-    const after = await server.call("usageAfterCollection", undefined as never);
-    const sessions = (await server.call("sessions", undefined as never)) - warmUpSessions;
+    const after = await bare.call("usageAfterCollection", undefined);
+    const sessions = (await bare.call("sessions", undefined)) - warmUpSessions;
     return {
       bytes: (after.residentBytes - before.residentBytes) / sessions,
       heapBytes: (after.heapUsedBytes - before.heapUsedBytes) / sessions,
     };
   } finally {
-    await Promise.all([...clients, server].map((worker) => worker.kill()));
+    await Promise.all([...clients, bare].map((worker) => worker.kill()));
   }
-}
-
-/** One P-256 certificate serves both ends of the bare connections. */
-function serverAndClientKeys() {
-  const root = createRootCa({ name: "Bench root" });
-  const issuer = createServerCa({ name: "Bench servers", root });
-  const { privateKey, publicKey } = generateKeyPair();
-  const names = { dnsNames: ["localhost"], ipAddresses: ["127.0.0.1"] };
-  const leaf = issueServerCertificate({ issuer, ...names, publicKey });
-  return { key: exportPrivateKeyPem(privateKey), cert: leaf.certificatePem + issuer.pem, ca: root.pem };
 }
 
 async function run({ fleet, say }: BenchContext): Promise<Measurement[]> {
@@ -95,7 +81,9 @@ async function run({ fleet, say }: BenchContext): Promise<Measurement[]> {
   say("Holding idle sessions ...");
   const ours = await measureConnector(running);
   say("Holding idle sessions of a bare server ...");
-  const bare = await measureBare(running.size);
+  const [identity] = await running.simulator.takeIdentities(1);
+  if (identity === undefined) throw new Error("There is no device to take a certificate from.");
+  const bare = await measureBare(running.size, identity);
   const ratio = ours.bytes / bare.bytes;
   return [
     {
