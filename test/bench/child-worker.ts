@@ -20,6 +20,8 @@ export interface WorkerHandle<C extends Calls> {
   call<Name extends keyof C & string>(name: Name, payload: Payload<C, Name>): Promise<Answer<C, Name>>;
   /** Ends it at once, as a power cut does. */
   kill(): Promise<void>;
+  /** Lets it exit, which is when a profile is written; killed where it doesn't. */
+  end(): Promise<void>;
   readonly exited: Promise<void>;
 }
 
@@ -37,6 +39,12 @@ function locate(name: string): { path: string; execArgv: string[] } {
   return { path: fileURLToPath(new URL(`./${name}.ts`, import.meta.url)), execArgv: ["--import", "tsx"] };
 }
 
+/** RCIOTS_BENCH_PROFILE names a folder for CPU profiles of the workers that end in order. */
+function profilerArgs(): string[] {
+  const folder = process.env["RCIOTS_BENCH_PROFILE"];
+  return folder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${folder}`];
+}
+
 /** Starts `name` of this folder in a process of its own; `C` is the type of what it serves. */
 export function startWorker<C extends Calls>(
   name: string,
@@ -44,7 +52,7 @@ export function startWorker<C extends Calls>(
 ): WorkerHandle<C> {
   const { path, execArgv } = locate(name);
   const child: ChildProcess = fork(path, [], {
-    execArgv: [...execArgv, ...(options.nodeArgs ?? [])],
+    execArgv: [...execArgv, ...profilerArgs(), ...(options.nodeArgs ?? [])],
     serialization: "advanced",
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
@@ -78,6 +86,12 @@ export function startWorker<C extends Calls>(
     async kill() {
       if (!hasExited) child.kill("SIGKILL");
       await exited;
+    },
+    async end() {
+      if (!hasExited && child.connected) child.disconnect();
+      const timer = setTimeout(() => child.kill("SIGKILL"), 5_000);
+      await exited;
+      clearTimeout(timer);
     },
     exited,
   };

@@ -30,6 +30,7 @@ export interface Simulator {
   ): Promise<SimulatorCounts>;
   /** Devices say goodbye and their processes end. */
   stop(): Promise<void>;
+  /** Ends the processes without a word to the platform. */
   kill(): Promise<void>;
 }
 
@@ -112,7 +113,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
       );
     },
     async kill() {
-      await Promise.all(workers.map((worker) => worker.kill()));
+      await Promise.all(workers.map((worker) => worker.end()));
     },
   };
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -16,20 +17,21 @@ function tourBlocks(): string[] {
 }
 
 /** Runs the blocks in one bash, as a person pastes them one after the other; resolves with what each printed. */
-function paste(blocks: string[], env: Record<string, string>, cwd: string): Promise<string[]> {
+async function paste(blocks: string[], env: Record<string, string>, cwd: string): Promise<string[]> {
   const marker = "----- next block -----";
-  const script = `set -e -o pipefail\n${blocks.join(`\necho '${marker}'\n`)}\nkill %1; wait || true\n`;
-  return new Promise((resolve, reject) => {
-    execFile(
-      "bash",
-      ["-m", "-c", script],
-      { cwd, env, timeout: 150_000, maxBuffer: 10_000_000 },
-      (error, stdout, stderr) => {
-        if (error === null) resolve(stdout.split(`${marker}\n`));
-        else reject(new Error(`${error.message}\n${stdout}\n${stderr}`));
-      },
-    );
-  });
+  const script = `set -e -o pipefail\n${blocks.join(`\necho '${marker}'\n`)}`;
+  // A process group of its own, so that what the tour leaves in the background ends with it.
+  const bash = spawn("bash", ["-c", script], { cwd, env, detached: true, timeout: 150_000 });
+  const printed: Buffer[] = [];
+  const complained: Buffer[] = [];
+  bash.stdout.on("data", (chunk: Buffer) => printed.push(chunk));
+  bash.stderr.on("data", (chunk: Buffer) => complained.push(chunk));
+  const [code] = (await once(bash, "exit")) as [number | null];
+  process.kill(-(bash.pid ?? 0), "SIGTERM");
+  await once(bash, "close");
+  const output = Buffer.concat(printed).toString();
+  assert.equal(code, 0, `${output}\n${Buffer.concat(complained).toString()}`);
+  return output.split(`${marker}\n`);
 }
 
 describe("when somebody follows the README's tour", function () {

@@ -39,6 +39,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   let sentDigest = "";
   let running: Promise<void> | undefined;
   let touched = false;
+  let settling = new AbortController();
 
   const send = (report: RevisionReport): void => {
     const digest = digestOf(report);
@@ -62,6 +63,9 @@ export function createReporter(options: ReporterOptions): Reporter {
   };
 
   const run = async (): Promise<void> => {
+    // What is over within a moment is told once, as what came of it: half the reports of a quick revision.
+    settling = new AbortController();
+    if (finals.length === 0) await sleep(minIntervalMs, settling.signal);
     while (!stopping.signal.aborted && (touched || finals.length > 0)) {
       step();
       await sleep(minIntervalMs, stopping.signal);
@@ -92,6 +96,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   const tell = (report: RevisionReport): void => {
     seenHeadline = headlineOf(report);
     finals.push(report);
+    settling.abort();
     wake();
   };
 
@@ -112,6 +117,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     },
     async stop() {
       stopping.abort();
+      settling.abort();
       await running;
       while (finals.length > 0 || touched) step();
     },

@@ -10,8 +10,15 @@ import type {
   TemplateHead,
   TemplateVersion,
 } from "@rciots/store";
-import type { Content, Rendering } from "./content.ts";
-import { currentInputs, isFault, sourcesOf, type ContentFault, type Inputs } from "./inputs.ts";
+import type { Content, OpenSecrets, Rendering } from "./content.ts";
+import {
+  currentInputs,
+  isFault,
+  missingTemplate,
+  sourcesOf,
+  type ContentFault,
+  type Inputs,
+} from "./inputs.ts";
 
 /** Bundles made at the same time, before the event loop gets its turn. */
 const bundlesPerTurn = 25;
@@ -25,11 +32,6 @@ interface Plan {
 
 /** A device with content to be made, with a fault, or (neither) with an overlay that waits to be rendered. */
 type Planned = Plan | { device: Device; inputs?: undefined; fault?: ContentFault };
-
-interface OpenSecrets {
-  versions: Record<string, number>;
-  values: Record<string, string>;
-}
 
 export const nothingDesired = (revision: number): DesiredState => ({ kind: "none", revision });
 
@@ -63,7 +65,13 @@ export function createAdvance({
     heads: readonly TemplateHead[],
   ): Promise<Inputs | ContentFault | undefined> {
     if (device.pinnedRevision !== null) return pinnedInputs(device, device.pinnedRevision);
-    return currentInputs(device, sourcesOf(device, heads));
+    return missingTemplate(device, heads) ?? currentInputs(device, sourcesOf(device, heads));
+  }
+
+  function faultOf(device: Device, error: unknown): ContentFault {
+    if (!isAppError(error))
+      logger.error({ deviceId: device._id, error: errorMessage(error) }, "content can't be made");
+    return asFault(error);
   }
 
   async function planOne(
@@ -76,9 +84,7 @@ export function createAdvance({
     try {
       return { device, inputs, rendering: await content.rendering(device.organizationId, inputs, versions) };
     } catch (error) {
-      if (!isAppError(error))
-        logger.error({ deviceId: device._id, error: errorMessage(error) }, "content can't be made");
-      return { device, fault: asFault(error) };
+      return { device, fault: faultOf(device, error) };
     }
   }
 
@@ -120,7 +126,7 @@ export function createAdvance({
         desired: { ...settled, revision, digest: null, wire: nothingDesired(revision) },
       };
     }
-    const bundle = await content.bundle(device, inputs, rendering, inputsHash, secrets.values);
+    const bundle = await content.bundle(device, inputs, rendering, inputsHash, secrets);
     const isSame = bundle.digest === desired.digest;
     const revision = isSame ? desired.revision : desired.revision + 1;
     const wire: DesiredState = {
@@ -141,18 +147,16 @@ export function createAdvance({
   async function changeFor(one: Planned, secrets: OpenSecrets): Promise<RevisionAdvance | undefined> {
     if (one.fault !== undefined) return faultChange(one.device, one.fault);
     if (one.inputs === undefined) return undefined;
-    return contentChange(one, secrets).catch((error: unknown) => faultChange(one.device, asFault(error)));
+    return contentChange(one, secrets).catch((error: unknown) =>
+      faultChange(one.device, faultOf(one.device, error)),
+    );
   }
 
   async function changesOf(organizationId: string, devices: Device[]): Promise<RevisionAdvance[]> {
     const planned = await plan(organizationId, devices);
     const plans = planned.filter((one): one is Plan => one.inputs !== undefined);
     const names = [...new Set(plans.flatMap((one) => one.rendering.compiled.secrets))];
-    const found = names.length === 0 ? [] : await store.content.secrets(organizationId, names);
-    const secrets = {
-      versions: Object.fromEntries(found.map((secret) => [secret.name, secret.version])),
-      values: await content.openSecrets(found),
-    };
+    const secrets = await content.openSecrets(organizationId, names);
     const changes: (RevisionAdvance | undefined)[] = [];
     // In small groups: compression runs on the thread pool, and the event loop gets its turns.
     for (let index = 0; index < planned.length; index += bundlesPerTurn) {

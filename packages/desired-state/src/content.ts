@@ -1,4 +1,4 @@
-import { AppError } from "@rciots/runtime";
+import { AppError, errorMessage, isAppError, type Logger } from "@rciots/runtime";
 import {
   compileSubstitution,
   createBundle,
@@ -8,7 +8,7 @@ import {
 } from "@rciots/manifests";
 import type { Device, Secret, Store, TemplateVersion } from "@rciots/store";
 import { createByteCache } from "./byte-cache.ts";
-import { deviceField, hashOf, renderedBlobs, valuesOf, type Inputs } from "./inputs.ts";
+import { deviceField, hashOf, renderedBlobs, valuesOf, type ContentFault, type Inputs } from "./inputs.ts";
 import type { OrganizationVault } from "./organization-vault.ts";
 
 /** A part of the hash of every input: raise it when the same inputs begin to make another content. */
@@ -24,17 +24,32 @@ export interface Rendering {
   sizeBytes: number;
 }
 
+/** Secrets of one organisation, for the devices of one batch. */
+export interface OpenSecrets {
+  /** Names one value of each: a secret that is deleted and made anew is another one. */
+  versions: Record<string, string>;
+  values: Record<string, string>;
+  /** Those that can't be opened; they concern only the devices that use them. */
+  faults: Map<string, ContentFault>;
+}
+
+const secretVersion = (secret: Secret): string => `${secret._id}:${secret.version}`;
+
 /** Makes bundles of renderings and values, and remembers them. */
 export function createContent({
   store,
   secretVault,
+  logger,
 }: {
   store: Pick<Store, "blobs" | "content">;
   secretVault: OrganizationVault;
+  logger: Logger;
 }) {
   const versions = createByteCache<TemplateVersion>({ maxBytes: 16 * 1_048_576 });
   const renderings = createByteCache<Promise<Rendering>>({ maxBytes: compiledCacheBytes });
   const bundles = createByteCache<Bundle>({ maxBytes: bundleCacheBytes });
+  /** Bundles that are being made: devices that share one wait for it together. */
+  const making = new Map<string, Promise<Bundle>>();
   const byEncodedDigest = createByteCache<string>({ maxBytes: 8 * 1_048_576 });
   const openedSecrets = createByteCache<string>({ maxBytes: 16 * 1_048_576 });
 
@@ -50,7 +65,8 @@ export function createContent({
     return content.toString("utf8");
   }
 
-  async function loadRendering(organizationId: string, key: string, blobIds: string[]): Promise<Rendering> {
+  /** The documents of rendered blobs, one after the other. */
+  async function documents(organizationId: string, blobIds: string[]): Promise<string> {
     const parts = await Promise.all(
       blobIds.map(async (id, index) => ({
         name: `template ${index + 1}`,
@@ -58,11 +74,31 @@ export function createContent({
       })),
     );
     const [only] = parts;
-    const ndjson = parts.length === 1 && only !== undefined ? only.ndjson : mergeDocuments(parts).ndjson;
+    return parts.length === 1 && only !== undefined ? only.ndjson : mergeDocuments(parts).ndjson;
+  }
+
+  async function loadRendering(organizationId: string, key: string, blobIds: string[]): Promise<Rendering> {
+    const ndjson = await documents(organizationId, blobIds);
     return { key, compiled: compileSubstitution(ndjson), sizeBytes: Buffer.byteLength(ndjson) };
   }
 
+  async function openSecret(secret: Secret): Promise<string> {
+    const key = secretVersion(secret);
+    const value = openedSecrets.get(key) ?? (await secretVault.openSecret(secret));
+    openedSecrets.set(key, value, value.length * 2 + 100);
+    return value;
+  }
+
+  async function makeBundle(organizationId: string, key: string, fill: () => string): Promise<Bundle> {
+    const bundle = await createBundle(fill());
+    bundles.set(key, bundle, bundle.encodedSizeBytes + 512);
+    byEncodedDigest.set(`${organizationId} ${bundle.encodedDigest}`, key, 256);
+    return bundle;
+  }
+
   return {
+    documents,
+
     /** Template versions by id; they never change, so each is read once. */
     async versionsOf(organizationId: string, ids: string[]): Promise<Map<string, TemplateVersion>> {
       const known = new Map(ids.flatMap((id) => [[id, versions.get(id)] as const]));
@@ -70,7 +106,7 @@ export function createContent({
       for (const version of missing.length === 0
         ? []
         : await store.content.versions(organizationId, missing)) {
-        versions.set(version._id, version, 1_024);
+        versions.set(version._id, version, JSON.stringify(version).length * 2);
         known.set(version._id, version);
       }
       return new Map(
@@ -88,29 +124,43 @@ export function createContent({
     ): Promise<Rendering> {
       const blobIds = renderedBlobs(inputs, known);
       const key = blobIds.join(" ");
-      const cached = renderings.get(key);
+      const cacheKey = `${organizationId} ${key}`;
+      const cached = renderings.get(cacheKey);
       if (cached !== undefined) return cached;
       const loading = loadRendering(organizationId, key, blobIds);
-      renderings.set(key, loading, 1);
+      renderings.set(cacheKey, loading, 1);
       // Concurrent callers share one load; a failed one is forgotten, a good one is weighed.
       const rendering = await loading.catch((error: unknown) => {
-        renderings.set(key, loading, Number.POSITIVE_INFINITY);
+        renderings.set(cacheKey, loading, Number.POSITIVE_INFINITY);
         throw error;
       });
-      renderings.set(key, loading, rendering.sizeBytes * 3);
+      renderings.set(cacheKey, loading, rendering.sizeBytes * 3);
       return rendering;
     },
 
-    /** Values of secrets, opened once for each version of theirs. */
-    async openSecrets(secrets: Secret[]): Promise<Record<string, string>> {
-      const opened: Record<string, string> = {};
-      for (const secret of secrets) {
-        const key = `${secret._id}:${secret.version}`;
-        const value = openedSecrets.get(key) ?? (await secretVault.openSecret(secret));
-        openedSecrets.set(key, value, value.length * 2 + 100);
-        opened[secret.name] = value;
+    /** Secrets by name, each version opened once; those that aren't there are left out. */
+    async openSecrets(organizationId: string, names: string[]): Promise<OpenSecrets> {
+      const found = names.length === 0 ? [] : await store.content.secrets(organizationId, names);
+      const values: [string, string][] = [];
+      const faults = new Map<string, ContentFault>();
+      for (const secret of found) {
+        try {
+          values.push([secret.name, await openSecret(secret)]);
+        } catch (error) {
+          // A store that doesn't answer is no fault of the secret: the whole batch is tried again.
+          if (!isAppError(error)) throw error;
+          logger.error({ secretId: secret._id, error: errorMessage(error) }, "secret can't be opened");
+          faults.set(secret.name, {
+            code: "secret_unreadable",
+            message: `The secret ${secret.name} can't be opened; give it a new value.`,
+          });
+        }
       }
-      return opened;
+      return {
+        versions: Object.fromEntries(found.map((secret) => [secret.name, secretVersion(secret)])),
+        values: Object.fromEntries(values),
+        faults,
+      };
     },
 
     /** Equal for equal content; computed without making it. */
@@ -118,7 +168,7 @@ export function createContent({
       device: Device,
       inputs: Inputs,
       rendering: Rendering,
-      secretVersions: Record<string, number>,
+      secretVersions: Record<string, string>,
     ): string {
       const { variables, secrets, deviceFields } = rendering.compiled;
       const usedVariables = variables.map(({ name }) => [name, inputs.variables[name] ?? null]);
@@ -127,21 +177,28 @@ export function createContent({
       return hashOf([contentFormat, rendering.key, usedVariables, usedFields, usedSecrets]);
     },
 
-    /** @throws AppError that names every variable and secret without a value. */
+    /** @throws AppError that names every variable and secret without a value, or a secret that can't be opened. */
     async bundle(
       device: Device,
       inputs: Inputs,
       rendering: Rendering,
       hash: string,
-      secrets: Record<string, string>,
+      secrets: OpenSecrets,
     ): Promise<Bundle> {
-      const key = `${device.organizationId} ${hash}`;
-      const cached = bundles.get(key);
-      if (cached !== undefined) return cached;
-      const bundle = await createBundle(rendering.compiled.apply({ ...valuesOf(device, inputs), secrets }));
-      bundles.set(key, bundle, bundle.encodedSizeBytes + 512);
-      byEncodedDigest.set(`${device.organizationId} ${bundle.encodedDigest}`, key, 256);
-      return bundle;
+      const { organizationId } = device;
+      const key = `${organizationId} ${hash}`;
+      const known = bundles.get(key) ?? making.get(key);
+      if (known !== undefined) return known;
+      const closed = rendering.compiled.secrets.flatMap((name) => secrets.faults.get(name) ?? []);
+      if (closed[0] !== undefined) throw new AppError({ ...closed[0], status: 422 });
+      const values = { ...valuesOf(device, inputs), secrets: secrets.values };
+      const bundle = makeBundle(organizationId, key, () => rendering.compiled.apply(values));
+      making.set(key, bundle);
+      try {
+        return await bundle;
+      } finally {
+        making.delete(key);
+      }
     },
 
     /** A bundle made before, by what it is transferred as. */

@@ -1,5 +1,5 @@
 import type { DesiredState } from "@rciots/protocol";
-import type { Logger } from "@rciots/runtime";
+import { isAppError, type Logger } from "@rciots/runtime";
 import type { Bundle, Kustomize, ManifestFile } from "@rciots/manifests";
 import type { Device, Store } from "@rciots/store";
 import { createAdvance } from "./advance.ts";
@@ -44,7 +44,7 @@ export function createDesiredState(options: {
   logger: Logger;
 }): DesiredStateService {
   const { store, secretVault, kustomize, logger } = options;
-  const content = createContent({ store, secretVault });
+  const content = createContent({ store, secretVault, logger });
   const overlays = createOverlayRenderer({ store, content, kustomize, logger });
   const preview = createPreview({ store, content, overlays, kustomize });
   const advance = createAdvance({ store, content, logger });
@@ -79,10 +79,9 @@ export function createDesiredState(options: {
       inputs.sources.map((source) => source.versionId),
     );
     const rendering = await content.rendering(device.organizationId, inputs, versions);
-    const found = await store.content.secrets(device.organizationId, rendering.compiled.secrets);
-    const secretVersions = Object.fromEntries(found.map((secret) => [secret.name, secret.version]));
-    const hash = content.hash(device, inputs, rendering, secretVersions);
-    return content.bundle(device, inputs, rendering, hash, await content.openSecrets(found));
+    const secrets = await content.openSecrets(device.organizationId, rendering.compiled.secrets);
+    const hash = content.hash(device, inputs, rendering, secrets.versions);
+    return content.bundle(device, inputs, rendering, hash, secrets);
   }
 
   /** Another build of zlib compresses the same content to other bytes: offer these from now on. */
@@ -117,8 +116,16 @@ export function createDesiredState(options: {
       if (device === null) return undefined;
       const { wire } = device.desired;
       if (wire.kind !== "bundle") return undefined;
-      const bundle = await remake(device);
-      if (bundle?.encodedDigest === encodedDigest) return bundle.encoded;
+      const bundle = await remake(device).catch((error: unknown) => {
+        // A value or a version that it was made of is gone: there is no such content any more.
+        if (isAppError(error) && error.status < 500) return undefined;
+        throw error;
+      });
+      if (bundle?.encodedDigest === encodedDigest) {
+        // The next chunk is read without asking the store.
+        offers.set(deviceId, { organizationId: device.organizationId, encodedDigest }, 256);
+        return bundle.encoded;
+      }
       if (bundle?.digest === wire.digest) await offerAs(device, bundle);
       return undefined;
     },

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { SubstitutionValues } from "@rciots/manifests";
+import { AppError } from "@rciots/runtime";
 import type { Device, DeviceRevision, TemplateHead, TemplateVersion } from "@rciots/store";
 
 /** What a device's content is made of, as identifiers: equal inputs make equal content. */
@@ -19,6 +20,18 @@ export function hashOf(value: unknown): string {
 function sortKeys(_key: string, value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/**
+ * An assigned template that is gone. Leaving it out of the content would delete what it runs on the device, so the
+ * old content stays until an operator assigns something else.
+ */
+export function missingTemplate(device: Device, heads: readonly TemplateHead[]): ContentFault | undefined {
+  const known = new Set(heads.map((head) => head._id));
+  const missing = device.assignments.find(({ templateId }) => !known.has(templateId));
+  return missing === undefined
+    ? undefined
+    : { code: "template_not_found", message: `The assigned template ${missing.templateId} is gone.` };
 }
 
 /** The versions a device's assignments lead to now, in the order they were assigned. */
@@ -56,10 +69,26 @@ export function currentInputs(device: Device, sources: Inputs["sources"]): Input
 
 export const isFault = (value: object): value is ContentFault => "code" in value;
 
-/** Blobs whose documents make up the content, in order. */
+/**
+ * The versions of sources, in order.
+ * @throws AppError `version_not_found`: content without one of them would be another content
+ */
+export function versionsOfSources(
+  sources: Inputs["sources"],
+  versions: Map<string, TemplateVersion>,
+): TemplateVersion[] {
+  return sources.map(({ templateId, versionId }) => {
+    const version = versions.get(versionId);
+    if (version?.templateId === templateId) return version;
+    const message = `The version ${versionId} of the template ${templateId} is gone.`;
+    throw new AppError({ code: "version_not_found", status: 404, message });
+  });
+}
+
+/** Blobs whose documents make up the content, in order. Throws as `versionsOfSources` does. */
 export function renderedBlobs(inputs: Inputs, versions: Map<string, TemplateVersion>): string[] {
   if (inputs.renderedBlobId !== null) return [inputs.renderedBlobId];
-  return inputs.sources.flatMap(({ versionId }) => versions.get(versionId)?.renderedBlobId ?? []);
+  return versionsOfSources(inputs.sources, versions).map((version) => version.renderedBlobId);
 }
 
 /** Values a device offers to `${...}` besides its secrets. */

@@ -3,7 +3,7 @@ import { composeOverlay, type Kustomize, type ManifestFile, type OverlayBase } f
 import type { Device, Store, TemplateHead } from "@rciots/store";
 import type { Content } from "./content.ts";
 import { readFiles } from "./files-blob.ts";
-import { compositionHash, sourcesOf, type Inputs } from "./inputs.ts";
+import { compositionHash, missingTemplate, sourcesOf, versionsOfSources, type Inputs } from "./inputs.ts";
 
 const pageSize = 100;
 
@@ -26,7 +26,7 @@ export function createOverlayRenderer(options: {
       sources.map((source) => source.versionId),
     );
     return Promise.all(
-      [...versions.values()].map(async (version) => ({
+      versionsOfSources(sources, versions).map(async (version) => ({
         name: heads.find((head) => head._id === version.templateId)?.name ?? version.templateId,
         files: await readFiles(store.blobs, organizationId, version.filesBlobId),
         root: version.root,
@@ -72,6 +72,7 @@ export function createOverlayRenderer(options: {
     if (device.overlay === null) return false;
     const templateIds = device.assignments.map((assignment) => assignment.templateId);
     const heads = await store.content.templates(device.organizationId, templateIds);
+    if (missingTemplate(device, heads) !== undefined) return false;
     const sources = sourcesOf(device, heads);
     const inputsHash = compositionHash(sources, device.overlay);
     return device.composition?.inputsHash === inputsHash ? false : render(device, sources, heads, inputsHash);

@@ -1,13 +1,52 @@
 import { AppError } from "@rciots/runtime";
-import { compileSubstitution, mergeDocuments, type Kustomize, type ManifestFile } from "@rciots/manifests";
+import {
+  compileSubstitution,
+  faultsOf,
+  type Kustomize,
+  type ManifestFile,
+  type Substitution,
+  type SubstitutionValues,
+} from "@rciots/manifests";
 import type { Device, Store } from "@rciots/store";
 import type { Content } from "./content.ts";
 import { writeFiles } from "./files-blob.ts";
 import { renderedBlobs, sourcesOf, valuesOf, type Inputs } from "./inputs.ts";
 import type { createOverlayRenderer } from "./overlay.ts";
 
-/** What is shown where a secret's value would stand. */
-const mask = "********";
+/**
+ * What is shown where a secret's value would stand: the first of these that its place takes. The second is base64,
+ * as under a Secret's `data`; the others are for `|int`, `|number` and `|bool`.
+ */
+const masks = ["********", "REDACTED", "0", "true"] as const;
+
+function fillMasked(compiled: Substitution, values: SubstitutionValues): string {
+  const chosen = new Map(compiled.secrets.map((name) => [name, 0]));
+  for (;;) {
+    const secrets = Object.fromEntries([...chosen].map(([name, index]) => [name, masks[index] ?? ""]));
+    try {
+      return compiled.apply({ ...values, secrets });
+    } catch (error) {
+      // Each round takes a later mask for one secret at least, so that there is a last one.
+      if (!takeNextMasks(chosen, error)) throw error;
+    }
+  }
+}
+
+/** False where no other mask would help. */
+function takeNextMasks(chosen: Map<string, number>, error: unknown): boolean {
+  const faults = faultsOf(error).filter((fault) => fault.code === "value_invalid");
+  const named = faults.flatMap(({ entry = "" }) =>
+    entry.startsWith("secret.") ? [entry.slice("secret.".length)] : [],
+  );
+  // A place that wants base64 names its field, not the secret.
+  const unfit = named.length > 0 ? named : [...chosen.keys()].filter((name) => chosen.get(name) === 0);
+  const next = unfit.flatMap((name) => {
+    const index = (chosen.get(name) ?? masks.length) + 1;
+    return index < masks.length ? [[name, index] as const] : [];
+  });
+  for (const [name, index] of next) chosen.set(name, index);
+  return faults.length > 0 && next.length > 0;
+}
 
 /** What a template version is made of, all of it in the store. */
 export interface VersionContent {
@@ -57,13 +96,7 @@ export function createPreview(options: {
       { sources, overlayBlobId: null, renderedBlobId: null, variables: {} },
       versions,
     );
-    const parts = await Promise.all(
-      blobIds.map(async (id) => ({
-        name: id,
-        ndjson: (await store.blobs.get(device.organizationId, id))?.toString("utf8") ?? "",
-      })),
-    );
-    return mergeDocuments(parts).ndjson;
+    return content.documents(device.organizationId, blobIds);
   }
 
   function fill(device: Device, sources: Inputs["sources"], ndjson: string): Preview {
@@ -74,8 +107,7 @@ export function createPreview(options: {
       renderedBlobId: null,
       variables: device.variables,
     });
-    const secrets = Object.fromEntries(compiled.secrets.map((name) => [name, mask]));
-    const filled = compiled.apply({ ...values, secrets });
+    const filled = fillMasked(compiled, values);
     return { ndjson: filled, objectCount: filled === "" ? 0 : filled.trimEnd().split("\n").length };
   }
 

@@ -40,7 +40,11 @@ function print(what: string, value: number, unit: string): void {
 }
 
 /** Operations a second of `run` called by a number of loops at the same time. */
-async function rate(parallel: number, run: (at: number) => Promise<unknown>, seconds = SECONDS): Promise<number> {
+async function rate(
+  parallel: number,
+  run: (at: number) => Promise<unknown>,
+  seconds = SECONDS,
+): Promise<number> {
   const started = performance.now();
   const until = started + seconds * 1000;
   let done = 0;
@@ -57,7 +61,10 @@ async function rate(parallel: number, run: (at: number) => Promise<unknown>, sec
 async function fill(collection: Collection<Device>, from: number, to: number): Promise<number> {
   const started = performance.now();
   for (let at = from; at < to; at += 1000) {
-    await collection.insertMany(Array.from({ length: Math.min(1000, to - at) }, (_, n) => device(at + n)), { ordered: false });
+    await collection.insertMany(
+      Array.from({ length: Math.min(1000, to - at) }, (_, n) => device(at + n)),
+      { ordered: false },
+    );
   }
   return (to - from) / ((performance.now() - started) / 1000);
 }
@@ -75,8 +82,18 @@ async function single(collection: Collection<Device>, count: number, parallel: n
   const rates = {
     byId: await rate(parallel, () => collection.findOne({ _id: `device-${any(count)}` })),
     byUnique: await rate(parallel, () => collection.findOne({ serial: device(any(count)).serial })),
-    update: await rate(parallel, (at) => collection.updateOne({ _id: `device-${any(count)}` }, { $set: { "status.revision": at, seen: new Date() } })),
-    updateUnique: await rate(parallel, (at) => collection.updateOne({ serial: device(any(count)).serial }, { $inc: { "status.revision": 1 }, $set: { n: at } as never })),
+    update: await rate(parallel, (at) =>
+      collection.updateOne(
+        { _id: `device-${any(count)}` },
+        { $set: { "status.revision": at, seen: new Date() } },
+      ),
+    ),
+    updateUnique: await rate(parallel, (at) =>
+      collection.updateOne(
+        { serial: device(any(count)).serial },
+        { $inc: { "status.revision": 1 }, $set: { n: at } as never },
+      ),
+    ),
   };
   print(`findOne by _id, ${count} documents, ${parallel} clients`, rates.byId, "/s");
   print(`findOne by unique index, ${count} documents, ${parallel} clients`, rates.byUnique, "/s");
@@ -87,7 +104,9 @@ async function single(collection: Collection<Device>, count: number, parallel: n
 
 async function examined(collection: Collection<Device>): Promise<void> {
   for (const filter of [{ _id: "device-7" }, { serial: device(7).serial }]) {
-    const { executionStats } = (await collection.find(filter).explain("executionStats")) as { executionStats: { totalDocsExamined: number } };
+    const { executionStats } = (await collection.find(filter).explain("executionStats")) as {
+      executionStats: { totalDocsExamined: number };
+    };
     print(`documents examined by ${JSON.stringify(filter)}`, executionStats.totalDocsExamined, "");
   }
 }
@@ -105,7 +124,11 @@ async function bulk(collection: Collection<Device>, count: number, parallel: num
       { ordered: false },
     ),
   );
-  print(`bulkWrite(ordered: false) of ${BATCH} updates by _id, ${count} documents, ${parallel} clients`, perSecond * BATCH, "documents/s");
+  print(
+    `bulkWrite(ordered: false) of ${BATCH} updates by _id, ${count} documents, ${parallel} clients`,
+    perSecond * BATCH,
+    "documents/s",
+  );
 }
 
 const dataDir = mkdtempSync(join(tmpdir(), "embench-"));
@@ -129,7 +152,17 @@ await bulk(devices(), LARGE, 1);
 await bulk(devices(), LARGE, 4);
 await bulk(devices(), LARGE, 16);
 print("insertOne, one client", await rate(1, (at) => devices().insertOne(device(LARGE + at))), "/s");
-print("find of a page of 50 by compound index, sorted", await rate(4, () => devices().find({ org: `org-${any(50)}`, "status.state": "healthy" }).sort({ seen: -1 }).limit(50).toArray()), "/s");
+print(
+  "find of a page of 50 by compound index, sorted",
+  await rate(4, () =>
+    devices()
+      .find({ org: `org-${any(50)}`, "status.state": "healthy" })
+      .sort({ seen: -1 })
+      .limit(50)
+      .toArray(),
+  ),
+  "/s",
+);
 const scanStart = performance.now();
 await devices().countDocuments({ "labels.ring": "3" });
 print(`countDocuments without an index, ${LARGE} documents`, performance.now() - scanStart, "ms");

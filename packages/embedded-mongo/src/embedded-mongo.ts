@@ -55,7 +55,12 @@ const SOCKET_NAME = "mongo.sock";
 export async function startEmbeddedMongo(options: EmbeddedMongoOptions): Promise<EmbeddedMongo> {
   const { dataDir, logger, dbName = "app", ttlIntervalMs = 60_000, testCommands = false } = options;
   const socket = chooseSocket(options);
-  const settings: WorkerSettings = { dataDir: resolve(dataDir), socketPath: socket.path, ttlIntervalMs, testCommands };
+  const settings: WorkerSettings = {
+    dataDir: resolve(dataDir),
+    socketPath: socket.path,
+    ttlIntervalMs,
+    testCommands,
+  };
   const channel = openChannel(startWorker(options.workerUrl, settings), logger);
   try {
     await channel.ready;
@@ -87,7 +92,8 @@ function chooseSocket(options: EmbeddedMongoOptions): { path: string; remove: ()
   if (Buffer.byteLength(path) < MAX_SOCKET_PATH) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     chmodSync(folder, 0o700);
-    return { path, remove: () => rmSync(path, { force: true }) };
+    // The listener takes its socket away itself. A start that fails must not: the socket may be another process's.
+    return { path, remove: () => undefined };
   }
   const short = mkdtempSync(join(tmpdir(), "emdb-"));
   chmodSync(short, 0o700);
@@ -120,7 +126,9 @@ function openChannel(worker: Worker, logger: EmbeddedMongoLogger | undefined): C
   let lastId = 0;
   let asked: Promise<void> | undefined;
   const ended = new Promise<void>((resolve, reject) => {
-    worker.once("error", (cause) => reject(new EmbeddedMongoError("WORKER_FAILED", "the embedded store has failed", { cause })));
+    worker.once("error", (cause) =>
+      reject(new EmbeddedMongoError("WORKER_FAILED", "the embedded store has failed", { cause })),
+    );
     worker.once("exit", (code) => {
       if (code === 0 && asked) resolve();
       else reject(new EmbeddedMongoError("WORKER_FAILED", `the embedded store has ended with code ${code}`));
@@ -142,7 +150,10 @@ function openChannel(worker: Worker, logger: EmbeddedMongoLogger | undefined): C
       else if (message.kind === "start-failed") reject(new EmbeddedMongoError(message.code, message.message));
       else if (message.kind === "log") logger?.[message.level](message.message);
       else if (message.kind === "done") settle(message.id, (one) => one.resolve());
-      else settle(message.id, (one) => one.reject(new EmbeddedMongoError("STORE_REQUEST_FAILED", message.message)));
+      else
+        settle(message.id, (one) =>
+          one.reject(new EmbeddedMongoError("STORE_REQUEST_FAILED", message.message)),
+        );
     });
     ended.catch(reject);
   });

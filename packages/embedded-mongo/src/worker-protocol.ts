@@ -6,7 +6,11 @@ export interface WorkerSettings {
   readonly testCommands: boolean;
 }
 
-type Request = { kind: "backup"; file: string } | { kind: "export"; folder: string } | { kind: "sweep" } | { kind: "stop" };
+type Request =
+  | { kind: "backup"; file: string }
+  | { kind: "export"; folder: string }
+  | { kind: "sweep" }
+  | { kind: "stop" };
 
 export type ToWorker = Request & { readonly id: number };
 export type WorkerRequest = Request;

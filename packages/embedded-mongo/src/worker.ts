@@ -11,8 +11,7 @@ async function main(settings: WorkerSettings): Promise<void> {
   const port = parentPort;
   if (!port) throw new Error("the store's worker was started outside a worker thread");
   const send = (message: FromWorker): void => port.postMessage(message);
-  const onError = (error: unknown): void =>
-    send({ kind: "log", level: "error", message: describe(error) });
+  const onError = (error: unknown): void => send({ kind: "log", level: "error", message: describe(error) });
   const engine = createEngine({
     dataDir: settings.dataDir,
     serverInfo: { address: settings.socketPath, startedAt: Date.now() },

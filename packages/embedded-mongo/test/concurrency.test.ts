@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type Collection, type Document, Long, MongoClient, MongoServerError } from "mongodb";
+import type { MongoServerError } from "mongodb";
+import { type Collection, type Document, Long, MongoClient } from "mongodb";
 import { startStore, type TestStore } from "./store.ts";
 
 const CLIENTS = 25;
@@ -23,12 +24,18 @@ describe("when many clients write at the same time", () => {
   });
 
   it("gives each job to one claimer", async () => {
-    await jobs.insertMany(Array.from({ length: 200 }, (_, at) => ({ _id: at as never, state: "open", priority: at % 7 })));
+    await jobs.insertMany(
+      Array.from({ length: 200 }, (_, at) => ({ _id: at as never, state: "open", priority: at % 7 })),
+    );
     await jobs.createIndex({ state: 1, priority: -1 });
     const claims: number[] = [];
     const claimer = async (owner: number): Promise<void> => {
       for (;;) {
-        const job = await jobs.findOneAndUpdate({ state: "open" }, { $set: { state: "taken", owner } }, { sort: { priority: -1, _id: 1 } });
+        const job = await jobs.findOneAndUpdate(
+          { state: "open" },
+          { $set: { state: "taken", owner } },
+          { sort: { priority: -1, _id: 1 } },
+        );
         if (!job) return;
         claims.push(Number(job._id));
       }
@@ -42,7 +49,9 @@ describe("when many clients write at the same time", () => {
   it("never lets a guarded $inc exceed its cap", async () => {
     await jobs.insertOne({ _id: "token" as never, used: 0 });
     const results = await Promise.all(
-      Array.from({ length: 120 }, () => jobs.updateOne({ _id: "token" as never, used: { $lt: 50 } }, { $inc: { used: 1 } })),
+      Array.from({ length: 120 }, () =>
+        jobs.updateOne({ _id: "token" as never, used: { $lt: 50 } }, { $inc: { used: 1 } }),
+      ),
     );
     assert.equal(results.filter((result) => result.modifiedCount === 1).length, 50);
     assert.equal((await jobs.findOne({ _id: "token" as never }))?.["used"], 50);
@@ -50,12 +59,20 @@ describe("when many clients write at the same time", () => {
 
   it("lets one of many inserts of a unique value through", async () => {
     await jobs.createIndex({ name: 1 }, { unique: true });
-    const settled = await Promise.allSettled(Array.from({ length: CLIENTS }, (_, at) => jobs.insertOne({ name: "same", at })));
-    const refused = settled.filter((one) => one.status === "rejected").map((one) => one.reason as MongoServerError);
+    const settled = await Promise.allSettled(
+      Array.from({ length: CLIENTS }, (_, at) => jobs.insertOne({ name: "same", at })),
+    );
+    const refused = settled
+      .filter((one) => one.status === "rejected")
+      .map((one) => one.reason as MongoServerError);
     assert.equal(refused.length, CLIENTS - 1);
-    assert.ok(refused.every((error) => error.code === 11000 && (error["keyValue"] as Document)["name"] === "same"));
+    assert.ok(
+      refused.every((error) => error.code === 11000 && (error["keyValue"] as Document)["name"] === "same"),
+    );
     const upserts = await Promise.allSettled(
-      Array.from({ length: CLIENTS }, () => jobs.updateOne({ name: "once" }, { $inc: { n: 1 } }, { upsert: true })),
+      Array.from({ length: CLIENTS }, () =>
+        jobs.updateOne({ name: "once" }, { $inc: { n: 1 } }, { upsert: true }),
+      ),
     );
     assert.ok(upserts.every((one) => one.status === "fulfilled"));
     assert.equal((await jobs.findOne({ name: "once" }))?.["n"], CLIENTS);
@@ -67,12 +84,15 @@ describe("when many clients write at the same time", () => {
     first.startTransaction();
     second.startTransaction();
     await jobs.updateOne({ _id: "a" as never }, { $inc: { n: 1 } }, { session: first });
-    await assert.rejects(jobs.updateOne({ _id: "a" as never }, { $inc: { n: 1 } }, { session: second }), (error: MongoServerError) => {
-      assert.equal(error.code, 112);
-      assert.equal(error.codeName, "WriteConflict");
-      assert.ok(error.hasErrorLabel("TransientTransactionError"));
-      return true;
-    });
+    await assert.rejects(
+      jobs.updateOne({ _id: "a" as never }, { $inc: { n: 1 } }, { session: second }),
+      (error: MongoServerError) => {
+        assert.equal(error.code, 112);
+        assert.equal(error.codeName, "WriteConflict");
+        assert.ok(error.hasErrorLabel("TransientTransactionError"));
+        return true;
+      },
+    );
     await first.commitTransaction();
     await assert.rejects(second.commitTransaction(), (error: MongoServerError) => error.code === 251);
     await Promise.all([first.endSession(), second.endSession()]);
@@ -85,8 +105,14 @@ describe("when many clients write at the same time", () => {
     session.startTransaction();
     assert.equal((await jobs.findOne({ _id: "b" as never }, { session }))?.["n"], 0);
     await jobs.updateOne({ _id: "b" as never }, { $set: { n: 5 } });
-    assert.equal((await jobs.findOne({ _id: "b" as never }, { session }))?.["n"], 0, "the snapshot stays as it was");
-    await assert.rejects(jobs.updateOne({ _id: "b" as never }, { $inc: { n: 1 } }, { session }), { code: 112 });
+    assert.equal(
+      (await jobs.findOne({ _id: "b" as never }, { session }))?.["n"],
+      0,
+      "the snapshot stays as it was",
+    );
+    await assert.rejects(jobs.updateOne({ _id: "b" as never }, { $inc: { n: 1 } }, { session }), {
+      code: 112,
+    });
     await session.endSession();
   });
 
@@ -142,8 +168,18 @@ describe("when many clients write at the same time", () => {
 
   it("lets the driver retry over a lost answer without writing twice", async () => {
     await jobs.insertOne({ _id: "l" as never, n: 0 });
-    await client.db("admin").command({ configureFailPoint: "failCommand", mode: { times: 1 }, data: { failCommands: ["findAndModify"], closeConnection: true } });
-    const result = await jobs.findOneAndUpdate({ _id: "l" as never }, { $inc: { n: 1 } }, { returnDocument: "after" });
+    await client
+      .db("admin")
+      .command({
+        configureFailPoint: "failCommand",
+        mode: { times: 1 },
+        data: { failCommands: ["findAndModify"], closeConnection: true },
+      });
+    const result = await jobs.findOneAndUpdate(
+      { _id: "l" as never },
+      { $inc: { n: 1 } },
+      { returnDocument: "after" },
+    );
     assert.equal(result?.["n"], 1);
     assert.equal((await jobs.findOne({ _id: "l" as never }))?.["n"], 1);
   });

@@ -24,7 +24,9 @@ describe("when random operations run on the store and on a model of MongoDB's ru
   it(`finds no difference in ${operations} operations (RCIOTS_FUZZ_SEED=${seed})`, async function () {
     this.timeout(300_000);
     const lanes = await Promise.all(
-      Array.from({ length: LANES }, (_, at) => createLane(client.db("fuzz").collection(`lane${at}`), createRandom(seed + at))),
+      Array.from({ length: LANES }, (_, at) =>
+        createLane(client.db("fuzz").collection(`lane${at}`), createRandom(seed + at)),
+      ),
     );
     const refusals = await Promise.all(
       lanes.map(async (lane, at) => {
@@ -32,7 +34,9 @@ describe("when random operations run on the store and on a model of MongoDB's ru
           try {
             await lane.step();
           } catch (error) {
-            throw new Error(`lane ${at}, operation ${done}, seed ${seed}: ${String(error)}`, { cause: error });
+            throw new Error(`lane ${at}, operation ${done}, seed ${seed}: ${String(error)}`, {
+              cause: error,
+            });
           }
         }
         await lane.compareAll();

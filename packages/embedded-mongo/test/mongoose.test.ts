@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+// Only the tests know mongoose here: the store is what is tested with it.
+// eslint-disable-next-line no-restricted-imports
 import mongoose, { Schema } from "mongoose";
 import { startStore, type TestStore } from "./store.ts";
 
@@ -53,15 +55,28 @@ describe("when mongoose uses the store", () => {
   it("saves, finds, populates and updates", async () => {
     const [Person, Team] = [connection.model("Person"), connection.model("Team")];
     const team = await Team.create({ title: "core" });
-    const ada = await Person.create({ email: "ada@x", name: "Ada", age: 36, tags: ["a"], address: { city: "London" }, team: team._id });
+    const ada = await Person.create({
+      email: "ada@x",
+      name: "Ada",
+      age: 36,
+      tags: ["a"],
+      address: { city: "London" },
+      team: team._id,
+    });
     team.set("members", [ada._id]);
     await team.save();
-    const found = await Person.findOne({ "address.city": "London" }).populate("team").lean<{ team: { title: string }; createdAt: Date }>();
+    const found = await Person.findOne({ "address.city": "London" })
+      .populate("team")
+      .lean<{ team: { title: string }; createdAt: Date }>();
     assert.equal(found?.team.title, "core");
     assert.ok(found.createdAt instanceof Date);
     const loaded = await Team.findOne({ title: "core" }).populate("members");
     assert.equal(loaded?.get("members.0.email"), "ada@x");
-    const updated = await Person.findOneAndUpdate({ email: "ada@x" }, { $inc: { age: 1 }, $push: { tags: { $each: ["b", "c"], $slice: -2 } } }, { returnDocument: "after" });
+    const updated = await Person.findOneAndUpdate(
+      { email: "ada@x" },
+      { $inc: { age: 1 }, $push: { tags: { $each: ["b", "c"], $slice: -2 } } },
+      { returnDocument: "after" },
+    );
     assert.equal(updated?.get("age"), 37);
     assert.deepEqual([...(updated?.get("tags") as string[])], ["b", "c"]);
   });
@@ -69,19 +84,28 @@ describe("when mongoose uses the store", () => {
   it("refuses a second document with a unique value, with the driver's fields", async () => {
     const Person = connection.model("Person");
     await Person.create({ email: "one@x" });
-    await assert.rejects(Person.create({ email: "one@x" }), (error: { code: number; keyPattern: object; keyValue: object; message: string }) => {
-      assert.equal(error.code, 11000);
-      assert.deepEqual(error.keyPattern, { email: 1 });
-      assert.deepEqual(error.keyValue, { email: "one@x" });
-      assert.match(error.message, /^E11000 duplicate key error collection: app\.people index: email_1 dup key: \{ email: "one@x" \}/);
-      return true;
-    });
+    await assert.rejects(
+      Person.create({ email: "one@x" }),
+      (error: { code: number; keyPattern: object; keyValue: object; message: string }) => {
+        assert.equal(error.code, 11000);
+        assert.deepEqual(error.keyPattern, { email: 1 });
+        assert.deepEqual(error.keyValue, { email: "one@x" });
+        assert.match(
+          error.message,
+          /^E11000 duplicate key error collection: app\.people index: email_1 dup key: \{ email: "one@x" \}/,
+        );
+        return true;
+      },
+    );
   });
 
   it("answers a save of a stale version with VersionError", async () => {
     const Person = connection.model("Person");
     await Person.create({ email: "v@x", name: "one" });
-    const [first, second] = await Promise.all([Person.findOne({ email: "v@x" }), Person.findOne({ email: "v@x" })]);
+    const [first, second] = await Promise.all([
+      Person.findOne({ email: "v@x" }),
+      Person.findOne({ email: "v@x" }),
+    ]);
     first?.set("name", "two");
     await first?.save();
     second?.set("name", "three");
@@ -100,10 +124,15 @@ describe("when mongoose uses the store", () => {
         { updateMany: { filter: { age: { $gte: 3 } }, update: { $inc: { age: 10 } } } },
       ],
       { ordered: false },
-    ).catch((error: { code: number; result: { modifiedCount: number; upsertedCount: number; deletedCount: number } }) => {
-      assert.equal(error.code, 11000);
-      return error.result;
-    });
+    ).catch(
+      (error: {
+        code: number;
+        result: { modifiedCount: number; upsertedCount: number; deletedCount: number };
+      }) => {
+        assert.equal(error.code, 11000);
+        return error.result;
+      },
+    );
     assert.deepEqual([result.modifiedCount, result.upsertedCount, result.deletedCount], [4, 1, 1]);
   });
 
@@ -111,7 +140,8 @@ describe("when mongoose uses the store", () => {
     const Person = connection.model("Person");
     await Person.insertMany(Array.from({ length: 1000 }, (_, at) => ({ email: `c${at}@x`, age: at })));
     let sum = 0;
-    for await (const person of Person.find().sort({ age: -1, name: 1 }).cursor({ batchSize: 70 })) sum += Number(person.get("age"));
+    for await (const person of Person.find().sort({ age: -1, name: 1 }).cursor({ batchSize: 70 }))
+      sum += Number(person.get("age"));
     assert.equal(sum, 499_500);
   });
 
@@ -130,11 +160,20 @@ describe("when mongoose uses the store", () => {
       { $project: { _id: 0, title: { $first: "$team.title" }, total: 1 } },
       { $sort: { title: 1 } },
     ]);
-    assert.deepEqual(byTeam, [{ title: "a", total: 3 }, { title: "b", total: 3 }]);
+    assert.deepEqual(byTeam, [
+      { title: "a", total: 3 },
+      { title: "b", total: 3 },
+    ]);
     const [facets] = await Person.aggregate([
       { $facet: { tags: [{ $unwind: "$tags" }, { $sortByCount: "$tags" }], count: [{ $count: "n" }] } },
     ]);
-    assert.deepEqual(facets, { tags: [{ _id: "y", count: 2 }, { _id: "x", count: 1 }], count: [{ n: 3 }] });
+    assert.deepEqual(facets, {
+      tags: [
+        { _id: "y", count: 2 },
+        { _id: "x", count: 1 },
+      ],
+      count: [{ n: 3 }],
+    });
   });
 
   it("commits and aborts transactions", async () => {
@@ -165,7 +204,10 @@ describe("when mongoose uses the store", () => {
       { email: "never@x" },
     ]);
     await store.mongo.sweep();
-    assert.deepEqual((await Person.find().sort({ email: 1 }).lean<{ email: string }[]>()).map((one) => one.email), ["never@x", "new@x"]);
+    assert.deepEqual(
+      (await Person.find().sort({ email: 1 }).lean<{ email: string }[]>()).map((one) => one.email),
+      ["never@x", "new@x"],
+    );
   });
 
   it("drops a collection and a database", async () => {

@@ -3,11 +3,26 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { BSON, Decimal128, Double, Int32, Long, MongoClient, ObjectId, Timestamp, Binary, type Document } from "mongodb";
-import { EmbeddedMongoError, restoreBackup, startEmbeddedMongo } from "../src/index.ts";
+import {
+  BSON,
+  Decimal128,
+  Double,
+  Int32,
+  Long,
+  MongoClient,
+  ObjectId,
+  Timestamp,
+  Binary,
+  type Document,
+} from "mongodb";
+import type { EmbeddedMongoError } from "../src/index.ts";
+import { restoreBackup, startEmbeddedMongo } from "../src/index.ts";
 import { eventually, startStore, temporaryFolder } from "./store.ts";
 
-async function withClient<Result>(uri: string, use: (client: MongoClient) => Promise<Result>): Promise<Result> {
+async function withClient<Result>(
+  uri: string,
+  use: (client: MongoClient) => Promise<Result>,
+): Promise<Result> {
   const client = new MongoClient(uri);
   try {
     return await use(client);
@@ -46,8 +61,14 @@ describe("when a store is started", () => {
     });
     const script = join(store.dataDir, "second.ts");
     const face = new URL("../src/index.ts", import.meta.url).href;
-    writeFileSync(script, `import { startEmbeddedMongo } from ${JSON.stringify(face)};\nstartEmbeddedMongo({ dataDir: ${JSON.stringify(store.dataDir)} }).catch((error) => console.log(error.code));`);
-    const second = spawnSync(process.execPath, ["--import", "tsx", script], { encoding: "utf8", cwd: process.cwd() });
+    writeFileSync(
+      script,
+      `import { startEmbeddedMongo } from ${JSON.stringify(face)};\nstartEmbeddedMongo({ dataDir: ${JSON.stringify(store.dataDir)} }).catch((error) => console.log(error.code));`,
+    );
+    const second = spawnSync(process.execPath, ["--import", "tsx", script], {
+      encoding: "utf8",
+      cwd: process.cwd(),
+    });
     assert.match(second.stdout, /DATA_FOLDER_IN_USE/);
     await withClient(store.mongo.uri, (client) => client.db("a").command({ ping: 1 }));
     await store.remove();
@@ -68,7 +89,9 @@ describe("when a store is started", () => {
       timestamp: new Timestamp({ t: 7, i: 9 }),
       nested: { "1": "one", "0": "zero", list: [null, true, [new Double(1)]] },
     };
-    await withClient(store.mongo.uri, (client) => client.db("a").collection<Document>("types").insertOne(document));
+    await withClient(store.mongo.uri, (client) =>
+      client.db("a").collection<Document>("types").insertOne(document),
+    );
     await store.mongo.stop();
     const again = await startStore({ dataDir: store.dataDir });
     const raw = await withClient(again.mongo.uri, async (client) => {
@@ -112,7 +135,9 @@ describe("when a store is backed up", () => {
       assert.equal(await things.countDocuments({ n: { $lt: 3000 } }), 3000);
       await assert.rejects(things.insertOne({ n: 7 }), { code: 11000 });
     });
-    assert.throws(() => restoreBackup({ backupFile: file, dataDir: store.dataDir }), { code: "DATA_FOLDER_IN_USE" });
+    assert.throws(() => restoreBackup({ backupFile: file, dataDir: store.dataDir }), {
+      code: "DATA_FOLDER_IN_USE",
+    });
     await restored.remove();
   });
 
@@ -120,8 +145,12 @@ describe("when a store is backed up", () => {
     const folder = temporaryFolder();
     const file = join(folder, "no.backup");
     writeFileSync(file, "nothing of the kind");
-    assert.throws(() => restoreBackup({ backupFile: file, dataDir: join(folder, "data") }), { code: "BACKUP_DAMAGED" });
-    assert.throws(() => restoreBackup({ backupFile: `${file}x`, dataDir: join(folder, "data") }), { code: "BACKUP_MISSING" });
+    assert.throws(() => restoreBackup({ backupFile: file, dataDir: join(folder, "data") }), {
+      code: "BACKUP_DAMAGED",
+    });
+    assert.throws(() => restoreBackup({ backupFile: `${file}x`, dataDir: join(folder, "data") }), {
+      code: "BACKUP_MISSING",
+    });
     rmSync(folder, { recursive: true });
   });
 
@@ -131,17 +160,25 @@ describe("when a store is backed up", () => {
     await withClient(store.mongo.uri, async (client) => {
       const things = client.db("app").collection<Document>("some things");
       await things.createIndex({ at: -1 }, { expireAfterSeconds: 60 });
-      await things.insertMany([{ _id: 1 as never, at: new Date(0) }, { _id: 2 as never, long: Long.fromNumber(2) }]);
+      await things.insertMany([
+        { _id: 1 as never, at: new Date(0) },
+        { _id: 2 as never, long: Long.fromNumber(2) },
+      ]);
       await store.mongo.exportTo(folder);
       await assert.rejects(store.mongo.exportTo(folder), /exists already/);
     });
-    assert.deepEqual(readdirSync(join(folder, "app")).sort(), ["some%20things.bson", "some%20things.metadata.json"]);
+    assert.deepEqual(readdirSync(join(folder, "app")).sort(), [
+      "some%20things.bson",
+      "some%20things.metadata.json",
+    ]);
     const bytes = readFileSync(join(folder, "app", "some%20things.bson"));
     const first = BSON.deserialize(bytes.subarray(0, bytes.readInt32LE(0)));
     assert.deepEqual(first, { _id: 1, at: new Date(0) });
     const second = BSON.deserialize(bytes.subarray(bytes.readInt32LE(0)), { promoteLongs: false });
     assert.ok(second["long"] instanceof Long);
-    const metadata = JSON.parse(readFileSync(join(folder, "app", "some%20things.metadata.json"), "utf8")) as Document;
+    const metadata = JSON.parse(
+      readFileSync(join(folder, "app", "some%20things.metadata.json"), "utf8"),
+    ) as Document;
     assert.equal(metadata["collectionName"], "some things");
     assert.deepEqual(metadata["indexes"][1].key, { at: { $numberInt: "-1" } });
     assert.deepEqual(metadata["indexes"][1].expireAfterSeconds, { $numberInt: "60" });
@@ -154,7 +191,10 @@ describe("when a client sends what no client should", () => {
     ["a length of nothing", Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])],
     ["a length of two gigabytes", Buffer.from([255, 255, 255, 127, 0, 0, 0, 0, 0, 0, 0, 0, 221, 7, 0, 0])],
     ["an unknown operation", Buffer.from([20, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 0, 0, 0, 0])],
-    ["a section longer than its message", Buffer.from([26, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 221, 7, 0, 0, 0, 0, 0, 0, 0, 99, 0, 0, 0, 0])],
+    [
+      "a section longer than its message",
+      Buffer.from([26, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 221, 7, 0, 0, 0, 0, 0, 0, 0, 99, 0, 0, 0, 0]),
+    ],
   ];
   for (const [what, bytes] of hostile) {
     it(`ends the connection on ${what} and serves the others`, async () => {
@@ -176,8 +216,19 @@ describe("when a client sends what no client should", () => {
     for (let at = 0; at < 300; at++) deep = { deep };
     await withClient(store.mongo.uri, async (client) => {
       await assert.rejects(client.db("a").collection<Document>("x").insertOne(deep), { code: 15 });
-      await assert.rejects(client.db("a").collection<Document>("x").insertOne({ big: "x".repeat(17_000_000) }));
-      await assert.rejects(client.db("a").collection<Document>("x").insertOne({ _id: [1] as never }), { code: 2 });
+      await assert.rejects(
+        client
+          .db("a")
+          .collection<Document>("x")
+          .insertOne({ big: "x".repeat(17_000_000) }),
+      );
+      await assert.rejects(
+        client
+          .db("a")
+          .collection<Document>("x")
+          .insertOne({ _id: [1] as never }),
+        { code: 2 },
+      );
       await client.db("a").command({ ping: 1 });
     });
     await store.remove();
@@ -218,7 +269,13 @@ describe("when a TTL index is there", () => {
     await withClient(store.mongo.uri, async (client) => {
       const things = client.db("a").collection<Document>("x");
       await things.createIndex({ at: 1 }, { expireAfterSeconds: 1 });
-      await things.insertMany([{ at: new Date(Date.now() - 5000) }, { at: [new Date(Date.now() - 5000), new Date(Date.now() + 50_000)] }, { at: new Date(Date.now() + 50_000) }, { at: "no date" }, {}]);
+      await things.insertMany([
+        { at: new Date(Date.now() - 5000) },
+        { at: [new Date(Date.now() - 5000), new Date(Date.now() + 50_000)] },
+        { at: new Date(Date.now() + 50_000) },
+        { at: "no date" },
+        {},
+      ]);
       await eventually(async () => assert.equal(await things.countDocuments({}), 3));
     });
     await store.remove();

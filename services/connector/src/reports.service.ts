@@ -178,7 +178,7 @@ export function createReports(options: {
       const { observed, revisions, events } = collect(good, stored, new Date());
       // The events first: after a failure the report comes again, and a transition told twice is better than never.
       await Promise.all([
-        store.events.append(...events),
+        store.events.appendMany(events),
         store.deviceSessions.saveObjects(lastOfEach(good.flatMap(pageOf))),
       ]);
       await store.deviceSessions.saveReports({

@@ -1,4 +1,5 @@
 import type { DeviceIdentity } from "../../../agent/src/identity/identity.store.ts";
+import { createServerCertificate } from "../server-certificate.ts";
 import { startWorker } from "../child-worker.ts";
 import type { BareClientCalls } from "../bare-client-worker.ts";
 import type { BareServerCalls } from "../bare-server-worker.ts";

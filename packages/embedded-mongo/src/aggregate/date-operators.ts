@@ -2,7 +2,14 @@ import { Long, ObjectId, Timestamp } from "mongodb";
 import { $dateAdd, $dateDiff, $dateSubtract, $dateToString, $dateTrunc } from "mingo/operators/expression";
 import { isDocument, isNumeric, numberOf, typeName, type Value } from "../bson/values.ts";
 import { CommandError, notSupported } from "../errors.ts";
-import { compileExactly, compileExpression, compileNamed, isNullish, type Evaluate, type OperatorCompiler } from "./expression.ts";
+import {
+  compileExactly,
+  compileExpression,
+  compileNamed,
+  isNullish,
+  type Evaluate,
+  type OperatorCompiler,
+} from "./expression.ts";
 
 /** The date of a value that has one; ids and timestamps do. */
 function dateOf(value: Value, operator: string): Date {
@@ -50,7 +57,9 @@ function partOf(part: (date: Date) => Value): OperatorCompiler {
   return (operand, operator) => {
     const withZone = isDocument(operand) && operand.has("date");
     const named = withZone ? compileNamed(operand, operator, ["date"], ["timezone"]) : undefined;
-    const date = named ? compileExpression(named.date as Value) : (compileExactly(1, operand, operator)[0] as Evaluate);
+    const date = named
+      ? compileExpression(named.date as Value)
+      : (compileExactly(1, operand, operator)[0] as Evaluate);
     const zone = compileExpression(named?.timezone ?? null);
     return (document, variables) => {
       const value = date(document, variables);
@@ -64,12 +73,20 @@ function partOf(part: (date: Date) => Value): OperatorCompiler {
 /** Evaluated operands of the operators mingo computes; its answers in UTC are MongoDB's. */
 type Arguments = Record<string, Value | undefined>;
 
-function named(required: readonly string[], optional: readonly string[], compute: (values: Arguments, operator: string) => Value): OperatorCompiler {
+function named(
+  required: readonly string[],
+  optional: readonly string[],
+  compute: (values: Arguments, operator: string) => Value,
+): OperatorCompiler {
   return (operand, operator) => {
     const given = compileNamed(operand, operator, required, optional);
-    const evaluators = Object.entries(given).map(([name, value]) => [name, compileExpression(value as Value)] as const);
+    const evaluators = Object.entries(given).map(
+      ([name, value]) => [name, compileExpression(value as Value)] as const,
+    );
     return (document, variables) => {
-      const values = Object.fromEntries(evaluators.map(([name, evaluate]) => [name, evaluate(document, variables)]));
+      const values = Object.fromEntries(
+        evaluators.map(([name, evaluate]) => [name, evaluate(document, variables)]),
+      );
       refuseZone(values["timezone"]);
       return compute(values, operator);
     };
@@ -89,7 +106,10 @@ const units = new Set(["year", "quarter", "month", "week", "day", "hour", "minut
 
 function unitOf(value: Value | undefined, operator: string): string {
   if (typeof value !== "string" || !units.has(value)) {
-    throw new CommandError("FailedToParse", `${operator} parameter 'unit' value cannot be recognized as a time unit`);
+    throw new CommandError(
+      "FailedToParse",
+      `${operator} parameter 'unit' value cannot be recognized as a time unit`,
+    );
   }
   return value;
 }
@@ -110,7 +130,7 @@ function dateToString({ date, format, onNull }: Arguments, operator: string): Va
     throw notSupported(`this format of ${operator}`);
   }
   const chosen = format ?? "%Y-%m-%dT%H:%M:%S.%LZ";
-  return String(compute($dateToString as MingoOperator, { date: new Date(dateOf(date, operator)), format: chosen }));
+  return String(compute($dateToString, { date: new Date(dateOf(date, operator)), format: chosen }));
 }
 
 function dateTrunc({ date, unit, binSize, startOfWeek }: Arguments, operator: string): Value {
@@ -118,13 +138,17 @@ function dateTrunc({ date, unit, binSize, startOfWeek }: Arguments, operator: st
   const operand: Record<string, unknown> = { date: dateOf(date, operator), unit: unitOf(unit, operator) };
   if (!isNullish(binSize)) operand["binSize"] = wholeNumber(binSize, operator);
   if (!isNullish(startOfWeek)) operand["startOfWeek"] = startOfWeek;
-  return compute($dateTrunc as MingoOperator, operand) as Date;
+  return compute($dateTrunc, operand) as Date;
 }
 
 function moved(operator: MingoOperator) {
   return ({ startDate, unit, amount }: Arguments, name: string): Value => {
     if (isNullish(startDate) || isNullish(unit) || isNullish(amount)) return null;
-    const operand = { startDate: dateOf(startDate, name), unit: unitOf(unit, name), amount: wholeNumber(amount, name) };
+    const operand = {
+      startDate: dateOf(startDate, name),
+      unit: unitOf(unit, name),
+      amount: wholeNumber(amount, name),
+    };
     return compute(operator, operand) as Date;
   };
 }
@@ -137,14 +161,14 @@ function dateDiff({ startDate, endDate, unit, startOfWeek }: Arguments, operator
     unit: unitOf(unit, operator),
   };
   if (!isNullish(startOfWeek)) operand["startOfWeek"] = startOfWeek;
-  return Long.fromNumber(Number(compute($dateDiff as MingoOperator, operand)));
+  return Long.fromNumber(Number(compute($dateDiff, operand)));
 }
 
 export const dateOperators: ReadonlyMap<string, OperatorCompiler> = new Map<string, OperatorCompiler>([
   ...[...parts].map(([name, part]) => [name, partOf(part)] as const),
   ["$dateToString", named(["date"], ["format", "timezone", "onNull"], dateToString)],
   ["$dateTrunc", named(["date", "unit"], ["binSize", "timezone", "startOfWeek"], dateTrunc)],
-  ["$dateAdd", named(["startDate", "unit", "amount"], ["timezone"], moved($dateAdd as MingoOperator))],
-  ["$dateSubtract", named(["startDate", "unit", "amount"], ["timezone"], moved($dateSubtract as MingoOperator))],
+  ["$dateAdd", named(["startDate", "unit", "amount"], ["timezone"], moved($dateAdd))],
+  ["$dateSubtract", named(["startDate", "unit", "amount"], ["timezone"], moved($dateSubtract))],
   ["$dateDiff", named(["startDate", "endDate", "unit"], ["timezone", "startOfWeek"], dateDiff)],
 ]);

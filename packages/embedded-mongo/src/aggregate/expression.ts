@@ -51,16 +51,25 @@ function compileDocument(expression: Document): Evaluate {
 
 function checkFieldName(name: string): void {
   if (name.startsWith("$")) {
-    throw new CommandError(16410, `FieldPath field names may not start with '$'. Consider using $getField or $setField.`);
+    throw new CommandError(
+      16410,
+      `FieldPath field names may not start with '$'. Consider using $getField or $setField.`,
+    );
   }
   if (name.includes(".")) {
-    throw new CommandError(16412, `FieldPath field names may not contain '.'. Consider using $getField or $setField.`);
+    throw new CommandError(
+      16412,
+      `FieldPath field names may not contain '.'. Consider using $getField or $setField.`,
+    );
   }
 }
 
 function compileOperator(expression: Document, operator: string): Evaluate {
   if (expression.size !== 1) {
-    throw new CommandError(15983, `an expression specification must contain exactly one field, the name of the expression; found ${expression.size}`);
+    throw new CommandError(
+      15983,
+      `an expression specification must contain exactly one field, the name of the expression; found ${expression.size}`,
+    );
   }
   const compile = findOperator(operator);
   if (!compile) {
@@ -136,7 +145,8 @@ const refusedOperators = new Set([
 function compileReference(reference: string): Evaluate {
   if (!reference.startsWith("$$")) return compileFieldPath(reference.slice(1));
   const [name = "", ...path] = reference.slice(2).split(".");
-  if (path.includes("")) throw new CommandError(15998, "FieldPath must not end with a '.' or contain an empty part.");
+  if (path.includes(""))
+    throw new CommandError(15998, "FieldPath must not end with a '.' or contain an empty part.");
   if (!/^[a-zA-Z\u0080-\uffff][\w\u0080-\uffff]*$/.test(name)) {
     throw new CommandError("FailedToParse", `'${name}' is not a valid variable name`);
   }
@@ -164,7 +174,11 @@ function compileFieldPath(text: string): Evaluate {
 }
 
 /** Through documents; an array on the way gives the array of what its documents have there. */
-export function walkPath(value: Value | undefined, path: readonly string[], depth: number): Value | undefined {
+export function walkPath(
+  value: Value | undefined,
+  path: readonly string[],
+  depth: number,
+): Value | undefined {
   const part = path[depth];
   if (part === undefined) return value;
   if (isDocument(value)) return walkPath(value.get(part), path, depth + 1);
@@ -204,13 +218,16 @@ export function compileNamed<Name extends string>(
   required: readonly Name[],
   optional: readonly Name[] = [],
 ): Partial<Record<Name, Value>> {
-  if (!isDocument(operand)) throw new CommandError("FailedToParse", `${operator} only supports an object as its argument`);
+  if (!isDocument(operand))
+    throw new CommandError("FailedToParse", `${operator} only supports an object as its argument`);
   const names = new Set<string>([...required, ...optional]);
   for (const name of operand.keys()) {
-    if (!names.has(name)) throw new CommandError("FailedToParse", `Unrecognized parameter to ${operator}: ${name}`);
+    if (!names.has(name))
+      throw new CommandError("FailedToParse", `Unrecognized parameter to ${operator}: ${name}`);
   }
   for (const name of required) {
-    if (!operand.has(name)) throw new CommandError("FailedToParse", `Missing '${name}' parameter to ${operator}`);
+    if (!operand.has(name))
+      throw new CommandError("FailedToParse", `Missing '${name}' parameter to ${operator}`);
   }
   return Object.fromEntries(operand) as Partial<Record<Name, Value>>;
 }
@@ -226,4 +243,3 @@ export function withVariables(
 ): Variables {
   return new Map([...(variables ?? noVariables), ...added]);
 }
-

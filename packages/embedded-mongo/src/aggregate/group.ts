@@ -1,4 +1,12 @@
-import { isDocument, isNumeric, numberOf, toDouble, type Document, type NumericValue, type Value } from "../bson/values.ts";
+import {
+  isDocument,
+  isNumeric,
+  numberOf,
+  toDouble,
+  type Document,
+  type NumericValue,
+  type Value,
+} from "../bson/values.ts";
 import { CommandError, notSupported } from "../errors.ts";
 import { lookupKey } from "../query/predicates.ts";
 import { compileExpression, type Evaluate, type Variables } from "./expression.ts";
@@ -149,7 +157,20 @@ const accumulators = new Map<string, AccumulatorFactory>([
   ["$stdDevSamp", deviation(true)],
 ]);
 
-const refusedAccumulators = new Set(["$accumulator", "$bottom", "$bottomN", "$firstN", "$lastN", "$max", "$maxN", "$median", "$minN", "$percentile", "$top", "$topN"]);
+const refusedAccumulators = new Set([
+  "$accumulator",
+  "$bottom",
+  "$bottomN",
+  "$firstN",
+  "$lastN",
+  "$max",
+  "$maxN",
+  "$median",
+  "$minN",
+  "$percentile",
+  "$top",
+  "$topN",
+]);
 
 interface GroupField {
   readonly name: string;
@@ -165,7 +186,9 @@ export function compileGroup(operand: Value): GroupStage {
   const id = spec.get("_id");
   if (id === undefined) throw new CommandError(15955, "a group specification must include an _id");
   const groupBy = compileExpression(id);
-  const fields = [...spec].filter(([name]) => name !== "_id").map(([name, value]) => compileField(name, value));
+  const fields = [...spec]
+    .filter(([name]) => name !== "_id")
+    .map(([name, value]) => compileField(name, value));
   return function* (input, variables) {
     const groups = new Map<string, { id: Value; parts: Accumulator[] }>();
     let bytes = 0;
@@ -193,13 +216,16 @@ export function compileGroup(operand: Value): GroupStage {
 
 function compileField(name: string, value: Value): GroupField {
   if (name.includes(".")) throw new CommandError(40235, `The field name '${name}' cannot contain '.'`);
-  if (name.startsWith("$")) throw new CommandError(40236, `The field name '${name}' cannot be an operator name`);
+  if (name.startsWith("$"))
+    throw new CommandError(40236, `The field name '${name}' cannot be an operator name`);
   const [entry] = isDocument(value) ? value : [];
-  if (!entry || !isDocument(value) || !entry[0].startsWith("$")) throw new CommandError(40234, `The field '${name}' must be an accumulator object`);
+  if (!entry || !isDocument(value) || !entry[0].startsWith("$"))
+    throw new CommandError(40234, `The field '${name}' must be an accumulator object`);
   if (value.size !== 1) throw new CommandError(40238, `The field '${name}' must specify one accumulator`);
   const [operator, operand] = entry;
   if (operator === "$count") {
-    if (!isDocument(operand) || operand.size > 0) throw new CommandError("TypeMismatch", "$count takes no arguments, i.e. $count:{}");
+    if (!isDocument(operand) || operand.size > 0)
+      throw new CommandError("TypeMismatch", "$count takes no arguments, i.e. $count:{}");
     return { name, create: sum, evaluate: () => 1 };
   }
   const create = accumulators.get(operator);

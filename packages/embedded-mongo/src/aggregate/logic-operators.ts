@@ -74,7 +74,10 @@ const switchCase: OperatorCompiler = (operand, operator) => {
     const hit = branches.find((branch) => isTruthy(branch.test(document, variables)));
     if (hit) return hit.then(document, variables);
     if (!fallback) {
-      throw new CommandError(40066, "$switch could not find a matching branch for an input, and no default was specified.");
+      throw new CommandError(
+        40066,
+        "$switch could not find a matching branch for an input, and no default was specified.",
+      );
     }
     return fallback(document, variables);
   };

@@ -25,7 +25,8 @@ const knownFields = new Set(["from", "as", "localField", "foreignField", "let", 
 function parseLookup(operand: Value): LookupSpec {
   const spec = documentOperand("$lookup", operand, 9);
   for (const name of spec.keys()) {
-    if (!knownFields.has(name)) throw new CommandError("FailedToParse", `unknown argument to $lookup: ${name}`);
+    if (!knownFields.has(name))
+      throw new CommandError("FailedToParse", `unknown argument to $lookup: ${name}`);
   }
   const from = spec.get("from");
   const as = spec.get("as");
@@ -36,10 +37,16 @@ function parseLookup(operand: Value): LookupSpec {
     throw new CommandError("FailedToParse", "$lookup needs 'from' and 'as' as strings");
   }
   if ((local === undefined) !== (foreign === undefined)) {
-    throw new CommandError("FailedToParse", "$lookup requires both or neither of 'localField' and 'foreignField' to be specified");
+    throw new CommandError(
+      "FailedToParse",
+      "$lookup requires both or neither of 'localField' and 'foreignField' to be specified",
+    );
   }
   if (local === undefined && pipeline === undefined) {
-    throw new CommandError("FailedToParse", "$lookup requires either 'pipeline' or both 'localField' and 'foreignField' to be specified");
+    throw new CommandError(
+      "FailedToParse",
+      "$lookup requires either 'pipeline' or both 'localField' and 'foreignField' to be specified",
+    );
   }
   const bindings = spec.get("let");
   return {
@@ -47,7 +54,9 @@ function parseLookup(operand: Value): LookupSpec {
     as,
     localField: typeof local === "string" ? local.split(".") : undefined,
     foreignField: typeof foreign === "string" ? foreign : undefined,
-    let: isDocument(bindings) ? [...bindings].map(([name, value]) => [name, compileExpression(value)] as const) : [],
+    let: isDocument(bindings)
+      ? [...bindings].map(([name, value]) => [name, compileExpression(value)] as const)
+      : [],
     pipeline: Array.isArray(pipeline) ? pipeline : undefined,
   };
 }
@@ -59,7 +68,13 @@ export function compileLookup(operand: Value, environment: PipelineEnvironment):
   const run = spec.pipeline ? compilePipeline(spec.pipeline, environment) : undefined;
   return function* (input, variables) {
     for (const document of input) {
-      const inner = spec.let.length > 0 ? withVariables(variables, spec.let.map(([name, evaluate]) => [name, evaluate(document, variables)] as const)) : variables;
+      const inner =
+        spec.let.length > 0
+          ? withVariables(
+              variables,
+              spec.let.map(([name, evaluate]) => [name, evaluate(document, variables)] as const),
+            )
+          : variables;
       const filter = joinFilter(spec, document);
       const found = run
         ? collect(run({ collection: spec.from, filter }, inner))
@@ -72,13 +87,19 @@ export function compileLookup(operand: Value, environment: PipelineEnvironment):
 function joinFilter({ localField, foreignField }: LookupSpec, document: Document): Document {
   if (!localField || foreignField === undefined) return new Map();
   const values = collectValues(document, localField, null).map((value) => value ?? null);
-  if (values.some((value) => value instanceof BSONRegExp)) throw notSupported("$lookup by a regular expression");
+  if (values.some((value) => value instanceof BSONRegExp))
+    throw notSupported("$lookup by a regular expression");
   const [only] = values;
   const condition = new Map<string, Value>(values.length === 1 ? [["$eq", only ?? null]] : [["$in", values]]);
   return new Map([[foreignField, condition]]);
 }
 
-function* foreignDocuments(environment: PipelineEnvironment, name: string, filter: Document, variables: Variables | undefined): Generator<Document, void> {
+function* foreignDocuments(
+  environment: PipelineEnvironment,
+  name: string,
+  filter: Document,
+  variables: Variables | undefined,
+): Generator<Document, void> {
   const collection = readCollection(environment, name);
   if (!collection) return;
   const query = prepareQuery(environment.context, collection, { filter, variables });
@@ -100,6 +121,7 @@ function collect(documents: Iterable<Document>): Document[] {
 export function withField(document: Document, path: Path, value: Value): Document {
   const [name = "", ...rest] = path;
   const child = document.get(name);
-  const inner = rest.length === 0 ? value : withField(isDocument(child) ? child : new Map(), rest, value);
+  const inner =
+    rest.length === 0 ? value : withField(isDocument(child) ? child : new Map<string, Value>(), rest, value);
   return new Map(document).set(name, inner);
 }

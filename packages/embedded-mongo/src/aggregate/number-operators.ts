@@ -1,9 +1,27 @@
 import { Decimal128, Long } from "mongodb";
 import { add, bigintOf, integerValue, multiply, subtract } from "../bson/arithmetic.ts";
 import { compareValues } from "../bson/compare.ts";
-import { INT64_MAX, INT64_MIN, isInt32, isNumeric, numberOf, numericType, toDouble, typeName, type NumericValue, type Value } from "../bson/values.ts";
+import {
+  INT64_MAX,
+  INT64_MIN,
+  isInt32,
+  isNumeric,
+  numberOf,
+  numericType,
+  toDouble,
+  typeName,
+  type NumericValue,
+  type Value,
+} from "../bson/values.ts";
 import { CommandError, notSupported } from "../errors.ts";
-import { compileBetween, compileExactly, compileOperands, isNullish, type Evaluate, type OperatorCompiler } from "./expression.ts";
+import {
+  compileBetween,
+  compileExactly,
+  compileOperands,
+  isNullish,
+  type Evaluate,
+  type OperatorCompiler,
+} from "./expression.ts";
 
 /** What an operator does with numbers once null and missing operands have given null. */
 type Calculate = (values: NumericValue[]) => Value;
@@ -46,7 +64,11 @@ const addAll: OperatorCompiler = (operand, operator) => {
         if (date) throw new CommandError(16612, "only one date allowed in an $add expression");
         date = value;
       } else if (isNumeric(value)) sum = addOrDouble(sum, value);
-      else throw new CommandError(16554, `${operator} only supports numeric or date types, not ${typeName(value)}`);
+      else
+        throw new CommandError(
+          16554,
+          `${operator} only supports numeric or date types, not ${typeName(value)}`,
+        );
     }
     if (missing) return null;
     return date ? new Date(date.getTime() + Math.round(numberOf(sum))) : sum;
@@ -116,7 +138,10 @@ function toPlaces(operator: "$round" | "$trunc"): Calculate {
     refuseDecimal(operator, [number]);
     const places = digits === undefined ? 0 : numberOf(digits);
     if (!Number.isInteger(places) || places < -20 || places > 100) {
-      throw new CommandError(51083, `cannot apply ${operator} with precision value ${places} value must be in [-20, 100]`);
+      throw new CommandError(
+        51083,
+        `cannot apply ${operator} with precision value ${places} value must be in [-20, 100]`,
+      );
     }
     const type = numericType(number);
     if (type !== "double") return places >= 0 ? number : wholePlaces(operator, number, places);
@@ -155,15 +180,21 @@ function wholePlaces(operator: "$round" | "$trunc", value: NumericValue, places:
     result += rest < 0n ? -unit : unit;
   }
   if (numericType(value) === "int" && isInt32(Number(result))) return Number(result);
-  if (result > INT64_MAX || result < INT64_MIN) throw new CommandError(51080, "invalid conversion from Decimal128 result in $round");
+  if (result > INT64_MAX || result < INT64_MIN)
+    throw new CommandError(51080, "invalid conversion from Decimal128 result in $round");
   return Long.fromBigInt(result);
 }
 
-function floating(operator: string, calculate: (value: number) => number, isValid: (value: number) => boolean): Calculate {
+function floating(
+  operator: string,
+  calculate: (value: number) => number,
+  isValid: (value: number) => boolean,
+): Calculate {
   return ([value]) => {
     refuseDecimal(operator, [value as NumericValue]);
     const number = numberOf(value as NumericValue);
-    if (!isValid(number)) throw new CommandError(28714, `${operator}'s argument must be in its domain, but is ${number}`);
+    if (!isValid(number))
+      throw new CommandError(28714, `${operator}'s argument must be in its domain, but is ${number}`);
     return toDouble(calculate(number));
   };
 }
@@ -172,7 +203,8 @@ function power([base, exponent]: NumericValue[]): Value {
   const values = [base as NumericValue, exponent as NumericValue];
   refuseDecimal("$pow", values);
   const result = Math.pow(numberOf(values[0] as NumericValue), numberOf(values[1] as NumericValue));
-  if (values.some((value) => numericType(value) === "double") || !Number.isSafeInteger(result)) return toDouble(result);
+  if (values.some((value) => numericType(value) === "double") || !Number.isSafeInteger(result))
+    return toDouble(result);
   if (values.every((value) => numericType(value) === "int") && isInt32(result)) return result;
   return Long.fromNumber(result);
 }
@@ -214,7 +246,12 @@ export function extremeOf(values: readonly (Value | undefined)[], sign: 1 | -1):
 export const numberOperators: ReadonlyMap<string, OperatorCompiler> = new Map<string, OperatorCompiler>([
   ["$add", addAll],
   ["$subtract", subtractOne],
-  ["$multiply", numeric({ least: 0, most: Infinity }, (values) => values.reduce((a, b) => multiply(a, b) ?? toDouble(numberOf(a) * numberOf(b)), 1))],
+  [
+    "$multiply",
+    numeric({ least: 0, most: Infinity }, (values) =>
+      values.reduce((a, b) => multiply(a, b) ?? toDouble(numberOf(a) * numberOf(b)), 1),
+    ),
+  ],
   ["$divide", numeric(two, divide)],
   ["$mod", numeric(two, modulo)],
   ["$abs", numeric(one, abs)],
@@ -222,14 +259,37 @@ export const numberOperators: ReadonlyMap<string, OperatorCompiler> = new Map<st
   ["$floor", numeric(one, rounding("$floor", Math.floor))],
   ["$round", numeric({ least: 1, most: 2 }, toPlaces("$round"))],
   ["$trunc", numeric({ least: 1, most: 2 }, toPlaces("$trunc"))],
-  ["$sqrt", numeric(one, floating("$sqrt", Math.sqrt, (value) => !(value < 0)))],
-  ["$exp", numeric(one, floating("$exp", Math.exp, () => true))],
-  ["$ln", numeric(one, floating("$ln", Math.log, (value) => !(value <= 0)))],
-  ["$log10", numeric(one, floating("$log10", Math.log10, (value) => !(value <= 0)))],
+  [
+    "$sqrt",
+    numeric(
+      one,
+      floating("$sqrt", Math.sqrt, (value) => !(value < 0)),
+    ),
+  ],
+  [
+    "$exp",
+    numeric(
+      one,
+      floating("$exp", Math.exp, () => true),
+    ),
+  ],
+  [
+    "$ln",
+    numeric(
+      one,
+      floating("$ln", Math.log, (value) => !(value <= 0)),
+    ),
+  ],
+  [
+    "$log10",
+    numeric(
+      one,
+      floating("$log10", Math.log10, (value) => !(value <= 0)),
+    ),
+  ],
   ["$pow", numeric(two, power)],
   ["$sum", overList(sumOf)],
   ["$avg", overList(averageOf)],
   ["$min", overList((values) => extremeOf(values, -1))],
   ["$max", overList((values) => extremeOf(values, 1))],
 ]);
-

@@ -1,6 +1,14 @@
 import { isDocument, typeName, type Document, type Value } from "../bson/values.ts";
 import { CommandError } from "../errors.ts";
-import { compileExactly, compileExpression, compileNamed, compileOperands, isNullish, type Evaluate, type OperatorCompiler } from "./expression.ts";
+import {
+  compileExactly,
+  compileExpression,
+  compileNamed,
+  compileOperands,
+  isNullish,
+  type Evaluate,
+  type OperatorCompiler,
+} from "./expression.ts";
 
 const mergeObjects: OperatorCompiler = (operand) => {
   const parts = compileOperands(operand);
@@ -15,7 +23,11 @@ export function mergeAll(values: readonly (Value | undefined)[]): Document {
   const result: Document = new Map();
   for (const value of values) {
     if (isNullish(value)) continue;
-    if (!isDocument(value)) throw new CommandError(40400, `$mergeObjects requires object inputs, but input is of type ${typeName(value)}`);
+    if (!isDocument(value))
+      throw new CommandError(
+        40400,
+        `$mergeObjects requires object inputs, but input is of type ${typeName(value)}`,
+      );
     for (const [name, one] of value) result.set(name, one);
   }
   return result;
@@ -26,8 +38,15 @@ const objectToArray: OperatorCompiler = (operand, operator) => {
   return (document, variables) => {
     const value = part(document, variables);
     if (isNullish(value)) return null;
-    if (!isDocument(value)) throw new CommandError(40390, `$objectToArray requires a document input, found: ${typeName(value)}`);
-    return [...value].map(([k, v]) => new Map<string, Value>([["k", k], ["v", v]]));
+    if (!isDocument(value))
+      throw new CommandError(40390, `$objectToArray requires a document input, found: ${typeName(value)}`);
+    return [...value].map(
+      ([k, v]) =>
+        new Map<string, Value>([
+          ["k", k],
+          ["v", v],
+        ]),
+    );
   };
 };
 
@@ -42,7 +61,9 @@ function constantName(value: Value | undefined, operator: string): string {
 
 const getField: OperatorCompiler = (operand, operator) => {
   const short = !isDocument(operand) || operand.has("$literal");
-  const named = short ? { field: operand, input: "$$CURRENT" } : compileNamed(operand, operator, ["field"], ["input"]);
+  const named = short
+    ? { field: operand, input: "$$CURRENT" }
+    : compileNamed(operand, operator, ["field"], ["input"]);
   const name = constantName(named.field, operator);
   const input = compileExpression(named.input ?? "$$CURRENT");
   return (document, variables) => {
@@ -51,7 +72,10 @@ const getField: OperatorCompiler = (operand, operator) => {
   };
 };
 
-function fieldSetter(fields: readonly ("field" | "input" | "value")[], change: (target: Document, name: string, value: Value | undefined) => void): OperatorCompiler {
+function fieldSetter(
+  fields: readonly ("field" | "input" | "value")[],
+  change: (target: Document, name: string, value: Value | undefined) => void,
+): OperatorCompiler {
   return (operand, operator) => {
     const named = compileNamed(operand, operator, fields);
     const name = constantName(named.field, operator);
@@ -60,7 +84,8 @@ function fieldSetter(fields: readonly ("field" | "input" | "value")[], change: (
     return (document, variables) => {
       const target = input(document, variables);
       if (isNullish(target)) return null;
-      if (!isDocument(target)) throw new CommandError(4161105, `${operator} requires 'input' to evaluate to type Object`);
+      if (!isDocument(target))
+        throw new CommandError(4161105, `${operator} requires 'input' to evaluate to type Object`);
       const result: Document = new Map(target);
       change(result, name, value?.(document, variables));
       return result;

@@ -49,7 +49,7 @@ export function compileOut(operand: Value, context: CommandContext): Sink {
 }
 
 function withId(document: Document): Document {
-  return document.has("_id") ? document : new Map([["_id", new ObjectId() as Value], ...document]);
+  return document.has("_id") ? document : new Map([["_id", new ObjectId()], ...document]);
 }
 
 interface MergeSpec {
@@ -70,7 +70,11 @@ function parseMerge(operand: Value, context: CommandContext): MergeSpec {
   const on = spec.get("on") ?? "_id";
   const whenMatched = spec.get("whenMatched") ?? "merge";
   const whenNotMatched = spec.get("whenNotMatched") ?? "insert";
-  if (typeof whenMatched === "string" ? !["replace", "keepExisting", "merge", "fail"].includes(whenMatched) : !Array.isArray(whenMatched)) {
+  if (
+    typeof whenMatched === "string"
+      ? !["replace", "keepExisting", "merge", "fail"].includes(whenMatched)
+      : !Array.isArray(whenMatched)
+  ) {
     throw new CommandError("BadValue", "Enumeration value for field 'whenMatched' is not a valid value.");
   }
   if (typeof whenNotMatched !== "string" || !["insert", "discard", "fail"].includes(whenNotMatched)) {
@@ -101,7 +105,11 @@ export function compileMerge(operand: Value, context: CommandContext): Sink {
 function requireUnique(collection: Collection, on: readonly string[]): void {
   if (on.length === 1 && on[0] === "_id") return;
   const unique = collection.indexes.some(
-    (index) => index.unique && !index.partial && index.fields.length === on.length && on.every((name) => index.fields.some((field) => field.name === name)),
+    (index) =>
+      index.unique &&
+      !index.partial &&
+      index.fields.length === on.length &&
+      on.every((name) => index.fields.some((field) => field.name === name)),
   );
   if (!unique) throw new CommandError(51183, "Cannot find index to verify that join fields will be unique");
 }
@@ -116,26 +124,47 @@ function mergeOne(
   const source = withId(document);
   const existing = findTarget(context, collection, spec.on, source);
   if (!existing) {
-    if (spec.whenNotMatched === "fail") throw new CommandError(13113, "$merge could not find a matching document in the target collection for at least one document in the source collection");
+    if (spec.whenNotMatched === "fail")
+      throw new CommandError(
+        13113,
+        "$merge could not find a matching document in the target collection for at least one document in the source collection",
+      );
     if (spec.whenNotMatched === "insert") context.writer.insert(collection, storable(source));
     return;
   }
   if (spec.whenMatched === "keepExisting") return;
   if (spec.whenMatched === "fail") {
-    throw duplicateKey(collection.ns, { name: `${spec.on.join("_1_")}_`, keyPattern: new Map(spec.on.map((name) => [name, 1])) }, spec.on.map((name) => source.get(name)));
+    throw duplicateKey(
+      collection.ns,
+      { name: `${spec.on.join("_1_")}_`, keyPattern: new Map(spec.on.map((name) => [name, 1])) },
+      spec.on.map((name) => source.get(name)),
+    );
   }
   const before = decodeDocument(existing.bytes);
   const variables = withVariables(undefined, [["new", source]]);
-  const after = spec.whenMatched === "replace" ? source : spec.whenMatched === "merge" ? mergeAll([before, source]) : transforms.reduce((current, transform) => transform(current, variables), before);
+  const after =
+    spec.whenMatched === "replace"
+      ? source
+      : spec.whenMatched === "merge"
+        ? mergeAll([before, source])
+        : transforms.reduce((current, transform) => transform(current, variables), before);
   if (!valuesEqual(after.get("_id"), before.get("_id"))) {
-    throw new CommandError("ImmutableField", "$merge failed to update the matching document: the _id field would be modified");
+    throw new CommandError(
+      "ImmutableField",
+      "$merge failed to update the matching document: the _id field would be modified",
+    );
   }
   const stored = storable(after);
   context.writer.claim(collection, [existing.rid]);
   context.writer.replace(collection, existing, stored, encodeStored(context.encoder, stored));
 }
 
-function findTarget(context: CommandContext, collection: Collection, on: readonly string[], document: Document): MatchedRow | undefined {
+function findTarget(
+  context: CommandContext,
+  collection: Collection,
+  on: readonly string[],
+  document: Document,
+): MatchedRow | undefined {
   const filter: Document = new Map(on.map((name) => [name, new Map([["$eq", document.get(name) ?? null]])]));
   const [row] = prepareQuery(context, collection, { filter, limit: 1 }).rows();
   return row;

@@ -27,8 +27,7 @@ export interface PipelineEnvironment {
 
 /** Where a pipeline's documents come from. */
 export type PipelineSource =
-  | { readonly collection: string; readonly filter?: Document }
-  | { readonly documents: Iterable<Document> };
+  { readonly collection: string; readonly filter?: Document } | { readonly documents: Iterable<Document> };
 
 export type RunPipeline = (source: PipelineSource, variables?: Variables) => Iterable<Document>;
 
@@ -44,8 +43,10 @@ export function readCollection({ context, db }: PipelineEnvironment, name: strin
  * indexes; the stages after it pull document by document. Throws CommandError for unknown or unsupported stages.
  */
 export function compilePipeline(stages: readonly Value[], environment: PipelineEnvironment): RunPipeline {
-  if (stages.length > MAX_STAGES) throw new CommandError(7749501, `Pipeline length must be no longer than ${MAX_STAGES} stages`);
-  if (environment.depth > MAX_DEPTH) throw new CommandError(5107201, "Maximum number of nested sub-pipelines exceeded");
+  if (stages.length > MAX_STAGES)
+    throw new CommandError(7749501, `Pipeline length must be no longer than ${MAX_STAGES} stages`);
+  if (environment.depth > MAX_DEPTH)
+    throw new CommandError(5107201, "Maximum number of nested sub-pipelines exceeded");
   const parsed = stages.map(parseStage);
   const head = readHead(parsed);
   const whole = parsed.map((stage, at) => compileStage(stage.name, stage.operand, environment, at));
@@ -58,7 +59,11 @@ export function compilePipeline(stages: readonly Value[], environment: PipelineE
   };
 }
 
-function chain(documents: Iterable<Document>, stages: readonly Stage[], variables: Variables | undefined): Iterable<Document> {
+function chain(
+  documents: Iterable<Document>,
+  stages: readonly Stage[],
+  variables: Variables | undefined,
+): Iterable<Document> {
   return stages.reduce((input, stage) => stage(input, variables), documents);
 }
 
@@ -79,8 +84,10 @@ interface Head {
 function readHead(stages: readonly ParsedStage[]): Head {
   const filters: Document[] = [];
   let at = 0;
-  for (; stages[at]?.name === "$match"; at++) filters.push(documentOperand("$match", (stages[at] as ParsedStage).operand, 15959));
-  const take = (name: string): Value | undefined => (stages[at]?.name === name ? (stages[at++] as ParsedStage).operand : undefined);
+  for (; stages[at]?.name === "$match"; at++)
+    filters.push(documentOperand("$match", (stages[at] as ParsedStage).operand, 15959));
+  const take = (name: string): Value | undefined =>
+    stages[at]?.name === name ? (stages[at++] as ParsedStage).operand : undefined;
   const sort = take("$sort");
   const skip = take("$skip");
   const limit = take("$limit");
@@ -111,7 +118,10 @@ function* headDocuments(
   const collection = readCollection(environment, source.collection);
   if (!collection) return;
   const query = prepareQuery(environment.context, collection, {
-    filter: filters.length === 1 ? (filters[0] as Document) : new Map(filters.length > 0 ? [["$and", filters]] : []),
+    filter:
+      filters.length === 1
+        ? (filters[0] as Document)
+        : new Map(filters.length > 0 ? [["$and", filters]] : []),
     sort: head.sort,
     skip: head.skip,
     limit: head.limit,
@@ -158,21 +168,51 @@ function compileStage(name: string, operand: Value, environment: PipelineEnviron
   }
 }
 
-const refusedStages = new Set(["$bucket", "$bucketAuto", "$changeStream", "$collStats", "$currentOp", "$densify", "$fill", "$geoNear", "$graphLookup", "$indexStats", "$listSessions", "$planCacheStats", "$redact", "$search", "$searchMeta", "$setWindowFields", "$vectorSearch"]);
+const refusedStages = new Set([
+  "$bucket",
+  "$bucketAuto",
+  "$changeStream",
+  "$collStats",
+  "$currentOp",
+  "$densify",
+  "$fill",
+  "$geoNear",
+  "$graphLookup",
+  "$indexStats",
+  "$listSessions",
+  "$planCacheStats",
+  "$redact",
+  "$search",
+  "$searchMeta",
+  "$setWindowFields",
+  "$vectorSearch",
+]);
 
 function unknownStage(name: string, at: number): CommandError {
   if (refusedStages.has(name)) return notSupported(`the aggregation stage ${name}`);
-  if (name === "$out" || name === "$merge") return new CommandError(40601, `${name} can only be the final stage in the pipeline`);
+  if (name === "$out" || name === "$merge")
+    return new CommandError(40601, `${name} can only be the final stage in the pipeline`);
   if (name === "$documents" || name === "$listLocalSessions") {
-    return new CommandError(40602, `${name} is only valid as the first stage in a pipeline (found at ${at}) of an aggregate on a database`);
+    return new CommandError(
+      40602,
+      `${name} is only valid as the first stage in a pipeline (found at ${at}) of an aggregate on a database`,
+    );
   }
   return new CommandError(40324, `Unrecognized pipeline stage name: '${name}'`);
 }
 
 function countOperand(name: string, operand: Value, least: number): number {
   const number = isNumeric(operand) ? numberOf(operand) : NaN;
-  if (!Number.isInteger(number)) throw new CommandError(5107201, `invalid argument to ${name} stage: Expected an integer: ${name}: ${typeName(operand)}`);
-  if (number < least) throw new CommandError(name === "$limit" ? 15958 : 5107200, `invalid argument to ${name} stage: the value must be ${least === 0 ? "non-negative" : "positive"}`);
+  if (!Number.isInteger(number))
+    throw new CommandError(
+      5107201,
+      `invalid argument to ${name} stage: Expected an integer: ${name}: ${typeName(operand)}`,
+    );
+  if (number < least)
+    throw new CommandError(
+      name === "$limit" ? 15958 : 5107200,
+      `invalid argument to ${name} stage: the value must be ${least === 0 ? "non-negative" : "positive"}`,
+    );
   return number;
 }
 
@@ -230,7 +270,12 @@ function countStage(operand: Value): Stage {
 }
 
 function sortByCountStage(operand: Value): Stage {
-  const group = compileGroup(new Map<string, Value>([["_id", operand], ["count", new Map([["$sum", 1]])]]));
+  const group = compileGroup(
+    new Map<string, Value>([
+      ["_id", operand],
+      ["count", new Map([["$sum", 1]])],
+    ]),
+  );
   const sort = sortStage(new Map([["count", -1]]));
   return (input, variables) => sort(group(input, variables), variables);
 }
@@ -240,10 +285,15 @@ function facetStage(operand: Value, environment: PipelineEnvironment): Stage {
   const spec = documentOperand("$facet", operand, 40169);
   if (spec.size === 0) throw new CommandError(40169, "the $facet specification must be a non-empty object");
   const branches = [...spec].map(([name, pipeline]) => {
-    if (!Array.isArray(pipeline)) throw new CommandError(40170, `arguments to $facet must be arrays, ${name} is type ${typeName(pipeline)}`);
+    if (!Array.isArray(pipeline))
+      throw new CommandError(
+        40170,
+        `arguments to $facet must be arrays, ${name} is type ${typeName(pipeline)}`,
+      );
     for (const stage of pipeline) {
       const { name: inner } = parseStage(stage);
-      if (["$facet", "$out", "$merge", "$collStats", "$geoNear", "$indexStats"].includes(inner)) throw new CommandError(40600, `${inner} is not allowed to be used within a $facet stage`);
+      if (["$facet", "$out", "$merge", "$collStats", "$geoNear", "$indexStats"].includes(inner))
+        throw new CommandError(40600, `${inner} is not allowed to be used within a $facet stage`);
     }
     return { name, run: compilePipeline(pipeline, { ...environment, depth: environment.depth + 1 }) };
   });
@@ -263,7 +313,8 @@ function unionStage(operand: Value, environment: PipelineEnvironment): Stage {
   const spec: Document = isDocument(operand) ? operand : new Map([["coll", operand]]);
   const name = spec.get("coll");
   const pipeline = spec.get("pipeline") ?? [];
-  if (typeof name !== "string" || !Array.isArray(pipeline)) throw new CommandError("FailedToParse", "$unionWith needs 'coll' as a string");
+  if (typeof name !== "string" || !Array.isArray(pipeline))
+    throw new CommandError("FailedToParse", "$unionWith needs 'coll' as a string");
   const run = compilePipeline(pipeline, { ...environment, depth: environment.depth + 1 });
   return function* (input, variables) {
     yield* input;

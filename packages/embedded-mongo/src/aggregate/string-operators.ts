@@ -3,17 +3,29 @@ import { compareStrings } from "../bson/compare.ts";
 import { isNumeric, numberOf, typeName, type Value } from "../bson/values.ts";
 import { CommandError } from "../errors.ts";
 import { compileRegex } from "../query/regex.ts";
-import { compileBetween, compileExactly, compileExpression, compileNamed, compileOperands, isNullish, type Evaluate, type OperatorCompiler } from "./expression.ts";
+import {
+  compileBetween,
+  compileExactly,
+  compileExpression,
+  compileNamed,
+  compileOperands,
+  isNullish,
+  type Evaluate,
+  type OperatorCompiler,
+} from "./expression.ts";
 
 const concat: OperatorCompiler = (operand) => {
   const parts = compileOperands(operand);
   return (document, variables) => {
     const values = parts.map((part) => part(document, variables));
     if (values.some(isNullish)) return null;
+    let text = "";
     for (const value of values) {
-      if (typeof value !== "string") throw new CommandError(16702, `$concat only supports strings, not ${typeName(value)}`);
+      if (typeof value !== "string")
+        throw new CommandError(16702, `$concat only supports strings, not ${typeName(value)}`);
+      text += value;
     }
-    return values.join("");
+    return text;
   };
 };
 
@@ -45,7 +57,8 @@ function lengthOf(operatorLength: (text: string) => number): OperatorCompiler {
     const [part] = compileExactly(1, operand, operator) as [Evaluate];
     return (document, variables) => {
       const value = part(document, variables);
-      if (typeof value !== "string") throw new CommandError(34473, `${operator} requires a string argument, found: ${typeName(value)}`);
+      if (typeof value !== "string")
+        throw new CommandError(34473, `${operator} requires a string argument, found: ${typeName(value)}`);
       return operatorLength(value);
     };
   };
@@ -64,7 +77,8 @@ const substrCP: OperatorCompiler = (operand, operator) => {
     const [text, start, length] = parts.map((part) => part(document, variables));
     const from = integerArgument(start, operator);
     const size = integerArgument(length, operator);
-    if (from < 0 || size < 0) throw new CommandError(34454, `${operator}: starting index and length must be non-negative integers`);
+    if (from < 0 || size < 0)
+      throw new CommandError(34454, `${operator}: starting index and length must be non-negative integers`);
     return [...coerced(text, operator)].slice(from, from + size).join("");
   };
 };
@@ -76,11 +90,16 @@ const substrBytes: OperatorCompiler = (operand, operator) => {
     const [text, start, length] = parts.map((part) => part(document, variables));
     const from = integerArgument(start, operator);
     const size = integerArgument(length, operator);
-    if (from < 0) throw new CommandError(50752, `${operator}: starting index must be non-negative (got: ${from})`);
+    if (from < 0)
+      throw new CommandError(50752, `${operator}: starting index must be non-negative (got: ${from})`);
     const bytes = Buffer.from(coerced(text, operator));
     const end = size < 0 ? bytes.length : Math.min(bytes.length, from + size);
     for (const at of [from, end]) {
-      if (((bytes[at] ?? 0) & 0xc0) === 0x80) throw new CommandError(28656, `${operator}: Invalid range, the index is in the middle of a UTF-8 character.`);
+      if (((bytes[at] ?? 0) & 0xc0) === 0x80)
+        throw new CommandError(
+          28656,
+          `${operator}: Invalid range, the index is in the middle of a UTF-8 character.`,
+        );
     }
     return bytes.toString("utf8", Math.min(from, bytes.length), end);
   };
@@ -92,15 +111,24 @@ const split: OperatorCompiler = (operand, operator) => {
     const value = text(document, variables);
     const by = separator(document, variables);
     if (isNullish(value) || isNullish(by)) return null;
-    if (typeof value !== "string") throw new CommandError(40085, `$split requires an expression that evaluates to a string as a first argument, found: ${typeName(value)}`);
-    if (typeof by !== "string") throw new CommandError(40086, `$split requires an expression that evaluates to a string as a second argument, found: ${typeName(by)}`);
+    if (typeof value !== "string")
+      throw new CommandError(
+        40085,
+        `$split requires an expression that evaluates to a string as a first argument, found: ${typeName(value)}`,
+      );
+    if (typeof by !== "string")
+      throw new CommandError(
+        40086,
+        `$split requires an expression that evaluates to a string as a second argument, found: ${typeName(by)}`,
+      );
     if (by === "") throw new CommandError(40087, "$split requires a non-empty separator");
     return value.split(by);
   };
 };
 
 /** What `$trim` takes away unless it is told: Unicode white space and the null character. */
-const whitespace = "\0 \t\n\v\f\r\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a";
+const whitespace =
+  "\0 \t\n\v\f\r\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a";
 
 function trim(left: boolean, right: boolean): OperatorCompiler {
   return (operand, operator) => {
@@ -111,7 +139,8 @@ function trim(left: boolean, right: boolean): OperatorCompiler {
       const text = input(document, variables);
       const set = chars ? chars(document, variables) : whitespace;
       if (isNullish(text) || isNullish(set)) return null;
-      if (typeof text !== "string" || typeof set !== "string") throw new CommandError(50699, `${operator} requires its input to be a string`);
+      if (typeof text !== "string" || typeof set !== "string")
+        throw new CommandError(50699, `${operator} requires its input to be a string`);
       const unwanted = new Set(set);
       const points = [...text];
       let from = 0;
@@ -128,7 +157,8 @@ const indexOfCP: OperatorCompiler = (operand, operator) => {
   return (document, variables) => {
     const [text, wanted, start, end] = parts.map((part) => part(document, variables));
     if (isNullish(text)) return null;
-    if (typeof text !== "string" || typeof wanted !== "string") throw new CommandError(40091, `${operator} requires strings as its first two arguments`);
+    if (typeof text !== "string" || typeof wanted !== "string")
+      throw new CommandError(40091, `${operator} requires strings as its first two arguments`);
     const points = [...text];
     const target = [...wanted];
     const from = start === undefined ? 0 : integerArgument(start, operator);
@@ -142,16 +172,21 @@ const indexOfCP: OperatorCompiler = (operand, operator) => {
 
 const regexMatch: OperatorCompiler = (operand, operator) => {
   const named = compileNamed(operand, operator, ["input", "regex"], ["options"]);
-  const [input, regex, options] = [named.input as Value, named.regex as Value, named.options ?? null].map(compileExpression) as [Evaluate, Evaluate, Evaluate];
+  const [input, regex, options] = [named.input as Value, named.regex as Value, named.options ?? null].map(
+    compileExpression,
+  ) as [Evaluate, Evaluate, Evaluate];
   return (document, variables) => {
     const text = input(document, variables);
     const pattern = regex(document, variables);
     const flags = options(document, variables);
     if (isNullish(text) || isNullish(pattern)) return false;
-    if (typeof text !== "string") throw new CommandError(51104, "$regexMatch needs 'input' to be of type string");
+    if (typeof text !== "string")
+      throw new CommandError(51104, "$regexMatch needs 'input' to be of type string");
     const given = typeof flags === "string" ? flags : "";
-    if (pattern instanceof BSONRegExp) return compileRegex(pattern.pattern, given || pattern.options).test(text);
-    if (typeof pattern !== "string") throw new CommandError(51105, "$regexMatch needs 'regex' to be of type string or regex");
+    if (pattern instanceof BSONRegExp)
+      return compileRegex(pattern.pattern, given || pattern.options).test(text);
+    if (typeof pattern !== "string")
+      throw new CommandError(51105, "$regexMatch needs 'regex' to be of type string or regex");
     return compileRegex(pattern, given).test(text);
   };
 };
@@ -159,11 +194,14 @@ const regexMatch: OperatorCompiler = (operand, operator) => {
 function replace(all: boolean): OperatorCompiler {
   return (operand, operator) => {
     const named = compileNamed(operand, operator, ["input", "find", "replacement"]);
-    const parts = [named.input, named.find, named.replacement].map((part) => compileExpression(part as Value));
+    const parts = [named.input, named.find, named.replacement].map((part) =>
+      compileExpression(part as Value),
+    );
     return (document, variables) => {
       const values = parts.map((part) => part(document, variables));
       for (const value of values) {
-        if (!isNullish(value) && typeof value !== "string") throw new CommandError(51746, `${operator} requires strings, found: ${typeName(value)}`);
+        if (!isNullish(value) && typeof value !== "string")
+          throw new CommandError(51746, `${operator} requires strings, found: ${typeName(value)}`);
       }
       if (values.some(isNullish)) return null;
       const [input, find, replacement] = values as [string, string, string];

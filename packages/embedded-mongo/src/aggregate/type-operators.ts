@@ -1,12 +1,25 @@
 import { Decimal128, Long, ObjectId } from "mongodb";
 import { bigintOf, integerValue } from "../bson/arithmetic.ts";
 import { asDecimal } from "../bson/decimal.ts";
-import { INT64_MAX, INT64_MIN, isInt32, isNumeric, isTruthy, numberOf, toDouble, typeName, type NumericValue, type Value } from "../bson/values.ts";
+import {
+  INT64_MAX,
+  INT64_MIN,
+  isInt32,
+  isNumeric,
+  isTruthy,
+  numberOf,
+  toDouble,
+  typeName,
+  type Value,
+} from "../bson/values.ts";
 import { CommandError } from "../errors.ts";
 import { compileExactly, isNullish, type Evaluate, type OperatorCompiler } from "./expression.ts";
 
 function failure(value: Value, target: string, reason = ""): CommandError {
-  return new CommandError("ConversionFailure", `Unsupported or failed conversion from ${typeName(value)} to ${target} in $convert with no onError value${reason}`);
+  return new CommandError(
+    "ConversionFailure",
+    `Unsupported or failed conversion from ${typeName(value)} to ${target} in $convert with no onError value${reason}`,
+  );
 }
 
 function conversion(convert: (value: Value) => Value): OperatorCompiler {
@@ -63,7 +76,7 @@ function toDecimal(value: Value): Value {
   if (typeof value === "boolean") return asDecimal(value ? 1 : 0);
   if (typeof value === "string" && decimalText.test(value)) return Decimal128.fromString(value);
   if (isNumeric(value)) return asDecimal(value);
-  if (value instanceof Date) return asDecimal(integerValue(value.getTime()) as NumericValue);
+  if (value instanceof Date) return asDecimal(integerValue(value.getTime()));
   throw failure(value, "decimal");
 }
 
@@ -71,7 +84,10 @@ function toDate(value: Value): Value {
   if (value instanceof Date) return value;
   if (value instanceof ObjectId) return value.getTimestamp();
   if (isNumeric(value) && typeName(value) !== "int") return new Date(Math.trunc(numberOf(value)));
-  if (typeof value === "string" && /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:?\d{2})?)?$/.test(value)) {
+  if (
+    typeof value === "string" &&
+    /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:?\d{2})?)?$/.test(value)
+  ) {
     const zoned = /T.*(?:Z|[+-]\d{2}:?\d{2})$/.test(value) || !value.includes("T") ? value : `${value}Z`;
     const date = new Date(zoned);
     if (!Number.isNaN(date.getTime())) return date;

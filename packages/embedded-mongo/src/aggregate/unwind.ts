@@ -15,12 +15,21 @@ function parseUnwind(operand: Value): UnwindSpec {
   const spec: Document = isDocument(operand) ? operand : new Map([["path", operand]]);
   const path = spec.get("path");
   const index = spec.get("includeArrayIndex");
-  if (typeof path !== "string") throw new CommandError(28808, "expected a string as the path for $unwind stage");
-  if (!path.startsWith("$") || path.length < 2) throw new CommandError(28818, `path option to $unwind stage should be prefixed with a '$': ${path}`);
+  if (typeof path !== "string")
+    throw new CommandError(28808, "expected a string as the path for $unwind stage");
+  if (!path.startsWith("$") || path.length < 2)
+    throw new CommandError(28818, `path option to $unwind stage should be prefixed with a '$': ${path}`);
   if (index !== undefined && (typeof index !== "string" || index === "" || index.startsWith("$"))) {
-    throw new CommandError(28822, "includeArrayIndex option to $unwind stage should be a field name without '$'");
+    throw new CommandError(
+      28822,
+      "includeArrayIndex option to $unwind stage should be a field name without '$'",
+    );
   }
-  return { path: path.slice(1).split("."), indexField: index, keepEmpty: spec.get("preserveNullAndEmptyArrays") === true };
+  return {
+    path: path.slice(1).split("."),
+    indexField: index,
+    keepEmpty: spec.get("preserveNullAndEmptyArrays") === true,
+  };
 }
 
 /** One document per element; a value that is no array counts as one element. */
@@ -31,7 +40,10 @@ export function compileUnwind(operand: Value): Stage {
   };
 }
 
-function* unwindOne(document: Document, { path, indexField, keepEmpty }: UnwindSpec): Generator<Document, void> {
+function* unwindOne(
+  document: Document,
+  { path, indexField, keepEmpty }: UnwindSpec,
+): Generator<Document, void> {
   const value = valueAt(document, path);
   const withIndex = (result: Document, index: Value): Document =>
     indexField === undefined ? result : withField(result, indexField.split("."), index);

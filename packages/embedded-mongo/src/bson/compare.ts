@@ -1,4 +1,15 @@
-import { Binary, BSONRegExp, Code, Decimal128, Double, Long, MaxKey, MinKey, ObjectId, Timestamp } from "mongodb";
+import {
+  Binary,
+  BSONRegExp,
+  Code,
+  Decimal128,
+  Double,
+  Long,
+  MaxKey,
+  MinKey,
+  ObjectId,
+  Timestamp,
+} from "mongodb";
 import { align, exactOf } from "./decimal.ts";
 import { isLong, numberOf, RawDocument, type Document, type NumericValue, type Value } from "./values.ts";
 
@@ -42,7 +53,8 @@ function orderOfObject(value: object): number {
   if (value instanceof ObjectId) return typeOrder.objectId;
   if (value instanceof Date) return typeOrder.date;
   if (value instanceof Timestamp) return typeOrder.timestamp;
-  if (value instanceof Long || value instanceof Double || value instanceof Decimal128) return typeOrder.number;
+  if (value instanceof Long || value instanceof Double || value instanceof Decimal128)
+    return typeOrder.number;
   if (value instanceof Binary) return typeOrder.binary;
   if (value instanceof BSONRegExp) return typeOrder.regex;
   if (value instanceof Code) return typeOrder.code;

@@ -1,4 +1,15 @@
-import { Binary, BSONRegExp, Code, Decimal128, Double, Long, MaxKey, MinKey, ObjectId, Timestamp } from "mongodb";
+import {
+  Binary,
+  BSONRegExp,
+  Code,
+  Decimal128,
+  Double,
+  Long,
+  MaxKey,
+  MinKey,
+  ObjectId,
+  Timestamp,
+} from "mongodb";
 import { CommandError, notSupported } from "../errors.ts";
 import { isInt32, type Document, type Value } from "./values.ts";
 

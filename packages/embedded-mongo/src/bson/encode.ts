@@ -1,4 +1,15 @@
-import { Binary, BSONRegExp, Code, Decimal128, Double, Long, MaxKey, MinKey, ObjectId, Timestamp } from "mongodb";
+import {
+  Binary,
+  BSONRegExp,
+  Code,
+  Decimal128,
+  Double,
+  Long,
+  MaxKey,
+  MinKey,
+  ObjectId,
+  Timestamp,
+} from "mongodb";
 import { CommandError } from "../errors.ts";
 import { isInt32, RawDocument, type Document, type Value } from "./values.ts";
 
@@ -33,7 +44,8 @@ interface Writer {
 function reserve(writer: Writer, size: number): void {
   const needed = writer.at + size;
   if (needed <= writer.bytes.length) return;
-  if (needed > MAX_BYTES) throw new CommandError("BSONObjectTooLarge", "the document is larger than a message may be");
+  if (needed > MAX_BYTES)
+    throw new CommandError("BSONObjectTooLarge", "the document is larger than a message may be");
   const grown = Buffer.allocUnsafe(Math.min(MAX_BYTES, Math.max(needed, writer.bytes.length * 2)));
   writer.bytes.copy(grown, 0, 0, writer.at);
   writer.bytes = grown;
@@ -86,7 +98,8 @@ function writeText(writer: Writer, text: string): void {
 }
 
 function writeCString(writer: Writer, text: string): void {
-  if (text.includes("\0")) throw new CommandError("BadValue", "field names and regular expressions cannot contain null bytes");
+  if (text.includes("\0"))
+    throw new CommandError("BadValue", "field names and regular expressions cannot contain null bytes");
   writeText(writer, text);
   reserve(writer, 1);
   writer.bytes[writer.at++] = 0;

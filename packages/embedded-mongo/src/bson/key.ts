@@ -1,4 +1,5 @@
-import { Binary, BSONRegExp, Code, Decimal128, ObjectId, Timestamp } from "mongodb";
+import type { ObjectId } from "mongodb";
+import { Binary, BSONRegExp, Code, Decimal128, Timestamp } from "mongodb";
 import { orderOf, typeOrder } from "./compare.ts";
 import { align, exactOf, exactOfDouble, type Exact } from "./decimal.ts";
 import { isLong, numberOf, type Document, type NumericValue, type Value } from "./values.ts";

@@ -1,4 +1,15 @@
-import { Binary, BSONRegExp, Code, Decimal128, Double, Long, MaxKey, MinKey, ObjectId, Timestamp } from "mongodb";
+import {
+  Binary,
+  BSONRegExp,
+  Code,
+  Decimal128,
+  Double,
+  Long,
+  MaxKey,
+  MinKey,
+  ObjectId,
+  Timestamp,
+} from "mongodb";
 
 /**
  * Values inside the engine.
@@ -60,7 +71,10 @@ export type NumericValue = number | Double | Long | Decimal128;
 
 export function isNumeric(value: unknown): value is NumericValue {
   return (
-    typeof value === "number" || value instanceof Double || value instanceof Long || value instanceof Decimal128
+    typeof value === "number" ||
+    value instanceof Double ||
+    value instanceof Long ||
+    value instanceof Decimal128
   );
 }
 

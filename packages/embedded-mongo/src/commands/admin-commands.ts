@@ -100,7 +100,10 @@ const sessionList = new Set(["endSessions", "refreshSessions", "killSessions"]);
 function checkSessions(context: CommandContext): Document {
   const list = context.command.get(context.name);
   if (sessionList.has(context.name) && !(Array.isArray(list) && list.every(isDocument))) {
-    throw new CommandError("TypeMismatch", `BSON field '${context.name}.${context.name}' must be an array of objects`);
+    throw new CommandError(
+      "TypeMismatch",
+      `BSON field '${context.name}.${context.name}' must be an array of objects`,
+    );
   }
   return sessionsAcknowledged();
 }

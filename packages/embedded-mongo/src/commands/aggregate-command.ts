@@ -6,12 +6,29 @@ import { compilePipeline, type PipelineEnvironment, type PipelineSource } from "
 import { parseStage } from "../aggregate/transforms.ts";
 import { CommandError } from "../errors.ts";
 import { nonNegativeInteger } from "../query/filter.ts";
-import { checkNamespace, defineCommand, letVariables, optionalDocument, refuseCollation, type CommandContext, type CommandDefinition } from "./command.ts";
+import {
+  checkNamespace,
+  defineCommand,
+  letVariables,
+  optionalDocument,
+  refuseCollation,
+  type CommandContext,
+  type CommandDefinition,
+} from "./command.ts";
 import { hintOf } from "./read-commands.ts";
 
 const DEFAULT_BATCH = 101;
 
-const aggregateFields = ["pipeline", "cursor", "allowDiskUse", "bypassDocumentValidation", "hint", "let", "collation", "explain"];
+const aggregateFields = [
+  "pipeline",
+  "cursor",
+  "allowDiskUse",
+  "bypassDocumentValidation",
+  "hint",
+  "let",
+  "collation",
+  "explain",
+];
 
 /** `$out` and `$merge` make a write of an aggregate. */
 export function writesResults(command: Document): boolean {
@@ -23,11 +40,17 @@ export function writesResults(command: Document): boolean {
 function aggregate(context: CommandContext): Document {
   const { command, db, cursors, transaction } = context;
   refuseCollation(command.get("collation"));
-  if (command.get("explain") === true) throw new CommandError("NotImplemented", "explain of aggregate is not supported by the embedded store");
+  if (command.get("explain") === true)
+    throw new CommandError("NotImplemented", "explain of aggregate is not supported by the embedded store");
   const pipeline = command.get("pipeline");
-  if (!Array.isArray(pipeline)) throw new CommandError("TypeMismatch", "'pipeline' option must be specified as an array");
+  if (!Array.isArray(pipeline))
+    throw new CommandError("TypeMismatch", "'pipeline' option must be specified as an array");
   const cursor = optionalDocument(context, "cursor");
-  if (!cursor) throw new CommandError("FailedToParse", "The 'cursor' option is required, except for aggregate with the explain argument");
+  if (!cursor)
+    throw new CommandError(
+      "FailedToParse",
+      "The 'cursor' option is required, except for aggregate with the explain argument",
+    );
   const environment: PipelineEnvironment = { context, db, hint: hintOf(command), depth: 0 };
   const { source, stages, ns } = sourceOf(context, pipeline);
   const sink = sinkOf(context, stages);
@@ -44,7 +67,10 @@ function aggregate(context: CommandContext): Document {
 }
 
 /** A collection's documents; or, for an aggregate on a database, what its first stage gives. */
-function sourceOf(context: CommandContext, pipeline: readonly Value[]): { source: PipelineSource; stages: readonly Value[]; ns: string } {
+function sourceOf(
+  context: CommandContext,
+  pipeline: readonly Value[],
+): { source: PipelineSource; stages: readonly Value[]; ns: string } {
   const { command, db, name } = context;
   const target = command.get(name);
   if (typeof target === "string") {
@@ -52,14 +78,26 @@ function sourceOf(context: CommandContext, pipeline: readonly Value[]): { source
     return { source: { collection: target }, stages: pipeline, ns: `${db}.${target}` };
   }
   if (target === undefined || !isNumeric(target) || numberOf(target) !== 1) {
-    throw new CommandError("FailedToParse", "Invalid command format: the 'aggregate' field must specify a collection name or 1");
+    throw new CommandError(
+      "FailedToParse",
+      "Invalid command format: the 'aggregate' field must specify a collection name or 1",
+    );
   }
   const first = pipeline[0] === undefined ? undefined : parseStage(pipeline[0]);
   const ns = `${db}.$cmd.aggregate`;
-  if (first?.name === "$documents") return { source: { documents: literalDocuments(first.operand) }, stages: pipeline.slice(1), ns };
-  if (first?.name === "$listLocalSessions") return { source: { documents: sessionDocuments(context) }, stages: pipeline.slice(1), ns };
-  if (first?.name === "$changeStream" || first?.name === "$currentOp") throw new CommandError("NotImplemented", `the aggregation stage ${first.name} is not supported by the embedded store`);
-  throw new CommandError("InvalidNamespace", "{aggregate: 1} is not valid for this pipeline; a collection is required.");
+  if (first?.name === "$documents")
+    return { source: { documents: literalDocuments(first.operand) }, stages: pipeline.slice(1), ns };
+  if (first?.name === "$listLocalSessions")
+    return { source: { documents: sessionDocuments(context) }, stages: pipeline.slice(1), ns };
+  if (first?.name === "$changeStream" || first?.name === "$currentOp")
+    throw new CommandError(
+      "NotImplemented",
+      `the aggregation stage ${first.name} is not supported by the embedded store`,
+    );
+  throw new CommandError(
+    "InvalidNamespace",
+    "{aggregate: 1} is not valid for this pipeline; a collection is required.",
+  );
 }
 
 function literalDocuments(operand: Value): Document[] {
@@ -94,6 +132,8 @@ function sinkOf(context: CommandContext, stages: readonly Value[]): Sink | undef
 export const aggregateCommands: ReadonlyMap<string, CommandDefinition> = new Map([
   [
     "aggregate",
-    defineCommand((command) => (writesResults(command) ? "write" : "read"), aggregateFields, aggregate, { inTransaction: true }),
+    defineCommand((command) => (writesResults(command) ? "write" : "read"), aggregateFields, aggregate, {
+      inTransaction: true,
+    }),
   ],
 ]);

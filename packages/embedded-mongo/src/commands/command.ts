@@ -88,7 +88,10 @@ const genericFields = new Set([
 ]);
 
 /** Unknown fields are refused as the server does, so that no option is silently without effect. */
-export function checkFields(context: { name: string; command: Document }, definition: CommandDefinition): void {
+export function checkFields(
+  context: { name: string; command: Document },
+  definition: CommandDefinition,
+): void {
   if (!definition.fields) return;
   for (const field of context.command.keys()) {
     if (field === context.name || genericFields.has(field) || definition.fields.has(field)) continue;
@@ -98,7 +101,8 @@ export function checkFields(context: { name: string; command: Document }, defini
 
 export function checkStatementFields(statement: Document, known: ReadonlySet<string>, what: string): void {
   for (const field of statement.keys()) {
-    if (!known.has(field)) throw new CommandError("UnknownField", `BSON field '${what}.${field}' is an unknown field.`);
+    if (!known.has(field))
+      throw new CommandError("UnknownField", `BSON field '${what}.${field}' is an unknown field.`);
   }
 }
 
@@ -118,26 +122,42 @@ export function checkNamespace(db: string, name: string): void {
   if (db === "" || db.length > 63 || /[/\\. "$*<>:|?\0]/.test(db)) {
     throw new CommandError("InvalidNamespace", `Invalid database name: '${db}'`);
   }
-  if (name === "" || name.includes("\0") || name.includes("$") || name.startsWith(".") || name.endsWith(".")) {
+  if (
+    name === "" ||
+    name.includes("\0") ||
+    name.includes("$") ||
+    name.startsWith(".") ||
+    name.endsWith(".")
+  ) {
     throw new CommandError("InvalidNamespace", `Invalid namespace specified '${db}.${name}'`);
   }
   if (Buffer.byteLength(`${db}.${name}`) > MAX_NAMESPACE_BYTES) {
-    throw new CommandError("InvalidNamespace", `Fully qualified namespace is too long. Namespace: ${db}.${name} Max: ${MAX_NAMESPACE_BYTES}`);
+    throw new CommandError(
+      "InvalidNamespace",
+      `Fully qualified namespace is too long. Namespace: ${db}.${name} Max: ${MAX_NAMESPACE_BYTES}`,
+    );
   }
 }
 
 /** The collection to write to; made when it is not there, as MongoDB does on the first insert. */
 export function ensureCollection(context: CommandContext, name: string): Collection {
   const { catalog, db } = context;
-  if (name.startsWith("system.")) throw new CommandError("InvalidNamespace", `cannot write to '${db}.${name}'`);
+  if (name.startsWith("system."))
+    throw new CommandError("InvalidNamespace", `cannot write to '${db}.${name}'`);
   return catalog.find(db, name) ?? catalog.createCollection(db, name);
 }
 
-export function optionalDocument(context: { name: string; command: Document }, field: string): Document | undefined {
+export function optionalDocument(
+  context: { name: string; command: Document },
+  field: string,
+): Document | undefined {
   const value = context.command.get(field);
   if (value === undefined || value === null) return undefined;
   if (!isDocument(value)) {
-    throw new CommandError("TypeMismatch", `BSON field '${context.name}.${field}' is the wrong type '${typeName(value)}', expected type 'object'`);
+    throw new CommandError(
+      "TypeMismatch",
+      `BSON field '${context.name}.${field}' is the wrong type '${typeName(value)}', expected type 'object'`,
+    );
   }
   return value;
 }
@@ -147,17 +167,24 @@ export function optionalBoolean(context: { name: string; command: Document }, fi
   if (value === undefined || value === null) return false;
   if (typeof value === "boolean") return value;
   if (isNumeric(value)) return numberOf(value) !== 0;
-  throw new CommandError("TypeMismatch", `BSON field '${context.name}.${field}' is the wrong type '${typeName(value)}', expected type 'bool'`);
+  throw new CommandError(
+    "TypeMismatch",
+    `BSON field '${context.name}.${field}' is the wrong type '${typeName(value)}', expected type 'bool'`,
+  );
 }
 
 /** A list of documents, such as `documents`, `updates` or `deletes`. */
 export function documentList(context: { name: string; command: Document }, field: string): Document[] {
   const value = context.command.get(field);
   if (!Array.isArray(value)) {
-    throw new CommandError("TypeMismatch", `BSON field '${context.name}.${field}' is the wrong type '${typeName(value)}', expected type 'array'`);
+    throw new CommandError(
+      "TypeMismatch",
+      `BSON field '${context.name}.${field}' is the wrong type '${typeName(value)}', expected type 'array'`,
+    );
   }
   return value.map((entry) => {
-    if (!isDocument(entry)) throw new CommandError("TypeMismatch", `BSON field '${context.name}.${field}' must contain objects`);
+    if (!isDocument(entry))
+      throw new CommandError("TypeMismatch", `BSON field '${context.name}.${field}' must contain objects`);
     return entry;
   });
 }
@@ -167,7 +194,11 @@ export function letVariables(value: Value | undefined): Variables | undefined {
   if (value === undefined || value === null) return undefined;
   if (!isDocument(value)) throw new CommandError("TypeMismatch", "BSON field 'let' must be an object");
   for (const name of value.keys()) {
-    if (!/^[a-z][\w]*$/.test(name)) throw new CommandError("FailedToParse", `'${name}' starts with an invalid character for a user variable name`);
+    if (!/^[a-z][\w]*$/.test(name))
+      throw new CommandError(
+        "FailedToParse",
+        `'${name}' starts with an invalid character for a user variable name`,
+      );
   }
   const empty: Document = new Map();
   return new Map([...value].map(([name, expression]) => [name, compileExpression(expression)(empty)]));
@@ -176,7 +207,8 @@ export function letVariables(value: Value | undefined): Variables | undefined {
 /** Collation `simple` is comparing bytes, which is what the store does; any other one is refused. */
 export function refuseCollation(value: Value | undefined): void {
   if (value === undefined || value === null) return;
-  if (isDocument(value) && (value.size === 0 || (value.size === 1 && value.get("locale") === "simple"))) return;
+  if (isDocument(value) && (value.size === 0 || (value.size === 1 && value.get("locale") === "simple")))
+    return;
   throw new CommandError("NotImplemented", "collation is not supported by the embedded store");
 }
 

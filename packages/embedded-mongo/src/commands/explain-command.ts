@@ -12,7 +12,11 @@ function explain(context: CommandContext): Document {
   const name = String(inner.keys().next().value);
   const described = { ...context, name, command: inner };
   const collection = context.catalog.find(context.db, collectionName(described));
-  if (!collection) throw new CommandError("NamespaceNotFound", `ns does not exist: ${context.db}.${collectionName(described)}`);
+  if (!collection)
+    throw new CommandError(
+      "NamespaceNotFound",
+      `ns does not exist: ${context.db}.${collectionName(described)}`,
+    );
   const query = explainedQuery(described, collection, name);
   const startedAt = performance.now();
   let returned = 0;
@@ -20,7 +24,14 @@ function explain(context: CommandContext): Document {
   while (!rows.next().done) returned++;
   return new Map<string, Value>([
     ["explainVersion", "1"],
-    ["queryPlanner", new Map<string, Value>([["namespace", collection.ns], ["winningPlan", describePlan(query)], ["rejectedPlans", []]])],
+    [
+      "queryPlanner",
+      new Map<string, Value>([
+        ["namespace", collection.ns],
+        ["winningPlan", describePlan(query)],
+        ["rejectedPlans", []],
+      ]),
+    ],
     [
       "executionStats",
       new Map<string, Value>([
@@ -35,12 +46,18 @@ function explain(context: CommandContext): Document {
   ]);
 }
 
-function explainedQuery(context: CommandContext, collection: Parameters<typeof queryOf>[1], name: string): Query {
+function explainedQuery(
+  context: CommandContext,
+  collection: Parameters<typeof queryOf>[1],
+  name: string,
+): Query {
   if (name === "find") return queryOf(context, collection, "filter");
-  if (name === "count" || name === "distinct" || name === "findAndModify") return queryOf(context, collection, "query");
+  if (name === "count" || name === "distinct" || name === "findAndModify")
+    return queryOf(context, collection, "query");
   if (name !== "update" && name !== "delete") throw notSupported(`explain of ${name}`);
   const [statement] = (context.command.get(`${name}s`) ?? []) as Value[];
-  if (!isDocument(statement)) throw new CommandError("FailedToParse", `explain of ${name} needs one statement`);
+  if (!isDocument(statement))
+    throw new CommandError("FailedToParse", `explain of ${name} needs one statement`);
   const all = name === "update" ? statement.get("multi") === true : statement.get("limit") === 0;
   return prepareQuery(context, collection, {
     filter: statement.get("q") as Document,
@@ -51,7 +68,12 @@ function explainedQuery(context: CommandContext, collection: Parameters<typeof q
 
 function describePlan({ planned }: Query): Document {
   const input = describeAccess(planned.plan);
-  return planned.sorted ? input : new Map<string, Value>([["stage", "SORT"], ["inputStage", input]]);
+  return planned.sorted
+    ? input
+    : new Map<string, Value>([
+        ["stage", "SORT"],
+        ["inputStage", input],
+      ]);
 }
 
 function describeAccess(plan: Plan): Document {
@@ -59,9 +81,15 @@ function describeAccess(plan: Plan): Document {
     case "nothing":
       return new Map([["stage", "EOF"]]);
     case "collection":
-      return new Map([["stage", "COLLSCAN"], ["direction", plan.reverse ? "backward" : "forward"]]);
+      return new Map([
+        ["stage", "COLLSCAN"],
+        ["direction", plan.reverse ? "backward" : "forward"],
+      ]);
     case "union":
-      return new Map<string, Value>([["stage", "OR"], ["inputStages", plan.plans.map(describeAccess)]]);
+      return new Map<string, Value>([
+        ["stage", "OR"],
+        ["inputStages", plan.plans.map(describeAccess)],
+      ]);
     case "index":
       return new Map<string, Value>([
         ["stage", "IXSCAN"],

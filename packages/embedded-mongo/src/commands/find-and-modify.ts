@@ -47,18 +47,24 @@ export function findAndModify(context: CommandContext): Document {
 function checkOptions(context: CommandContext): void {
   const { command } = context;
   const removes = optionalBoolean(context, "remove");
-  if (removes && command.has("update")) throw new CommandError("FailedToParse", "Cannot specify both an update and remove=true");
-  if (removes && isTruthy(command.get("upsert"))) throw new CommandError("FailedToParse", "Cannot specify both upsert=true and remove=true");
+  if (removes && command.has("update"))
+    throw new CommandError("FailedToParse", "Cannot specify both an update and remove=true");
+  if (removes && isTruthy(command.get("upsert")))
+    throw new CommandError("FailedToParse", "Cannot specify both upsert=true and remove=true");
   if (removes && isTruthy(command.get("new"))) {
-    throw new CommandError("FailedToParse", "Cannot specify both new=true and remove=true; 'remove' always returns the deleted document");
+    throw new CommandError(
+      "FailedToParse",
+      "Cannot specify both new=true and remove=true; 'remove' always returns the deleted document",
+    );
   }
-  if (!removes && !command.has("update")) throw new CommandError("FailedToParse", "Either an update or remove=true must be specified");
+  if (!removes && !command.has("update"))
+    throw new CommandError("FailedToParse", "Either an update or remove=true must be specified");
 }
 
 function firstMatch(context: CommandContext, collection: Collection): MatchedRow | undefined {
   const { command } = context;
   const query = prepareQuery(context, collection, {
-    filter: optionalDocument(context, "query") ?? new Map(),
+    filter: optionalDocument(context, "query") ?? new Map<string, Value>(),
     sort: command.get("sort"),
     limit: 1,
     hint: hintOf(command),
@@ -84,7 +90,11 @@ function reply(lastError: Document, value: Value): Document {
   ]);
 }
 
-function remove(context: CommandContext, collection: Collection | undefined, row: MatchedRow | undefined): Document {
+function remove(
+  context: CommandContext,
+  collection: Collection | undefined,
+  row: MatchedRow | undefined,
+): Document {
   if (!collection || !row) return reply(new Map([["n", 0]]), null);
   const value = projected(context, row.bytes, row);
   context.writer.remove(collection, row);
@@ -114,7 +124,13 @@ function update(
     return reply(lastError, before ?? projected(context, bytes, row));
   }
   if (!optionalBoolean(context, "upsert")) {
-    return reply(new Map<string, Value>([["n", 0], ["updatedExisting", false]]), null);
+    return reply(
+      new Map<string, Value>([
+        ["n", 0],
+        ["updatedExisting", false],
+      ]),
+      null,
+    );
   }
   const inserted = insertUpsert(context, ensureCollection(context, name), statement);
   const lastError = new Map<string, Value>([

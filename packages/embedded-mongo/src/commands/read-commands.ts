@@ -30,7 +30,7 @@ export function queryOf(context: CommandContext, collection: Collection, filterF
   const { command } = context;
   const limit = command.get("limit");
   return prepareQuery(context, collection, {
-    filter: optionalDocument(context, filterField) ?? new Map(),
+    filter: optionalDocument(context, filterField) ?? new Map<string, Value>(),
     sort: command.get("sort"),
     skip: nonNegativeInteger("skip", command.get("skip"), 0),
     limit: limit !== undefined && isNumeric(limit) ? Math.abs(Math.trunc(numberOf(limit))) : 0,
@@ -48,7 +48,8 @@ export function hintOf(command: Document): Value | undefined {
 function refuseFindOptions(context: CommandContext): void {
   const { command } = context;
   refuseCollation(command.get("collation"));
-  if (optionalBoolean(context, "tailable") || optionalBoolean(context, "awaitData")) throw notSupported("a tailable cursor");
+  if (optionalBoolean(context, "tailable") || optionalBoolean(context, "awaitData"))
+    throw notSupported("a tailable cursor");
   for (const option of ["returnKey", "showRecordId", "oplogReplay"]) {
     if (optionalBoolean(context, option)) throw notSupported(`the find option ${option}`);
   }
@@ -77,7 +78,10 @@ function find(context: CommandContext): Document {
 
 /** Also without a collection a filter that is wrong is refused. */
 function emptyResults(context: CommandContext): Iterator<ResultDocument> {
-  prepareQuery(context, noCollection, { filter: optionalDocument(context, "filter") ?? new Map(), sort: context.command.get("sort") });
+  prepareQuery(context, noCollection, {
+    filter: optionalDocument(context, "filter") ?? new Map<string, Value>(),
+    sort: context.command.get("sort"),
+  });
   return [][Symbol.iterator]();
 }
 
@@ -111,9 +115,16 @@ export function* mapped<From, To>(items: Iterable<From>, map: (item: From) => To
 function getMore(context: CommandContext): Document {
   const { command, db, cursors, transaction } = context;
   const id = command.get("getMore");
-  if (!(id instanceof Long)) throw new CommandError("TypeMismatch", "BSON field 'getMore.getMore' is the wrong type, expected type 'long'");
+  if (!(id instanceof Long))
+    throw new CommandError(
+      "TypeMismatch",
+      "BSON field 'getMore.getMore' is the wrong type, expected type 'long'",
+    );
+  const name = command.get("collection");
+  if (typeof name !== "string")
+    throw new CommandError("TypeMismatch", "BSON field 'getMore.collection' must be a string");
   const size = nonNegativeInteger("batchSize", command.get("batchSize"), 0);
-  return cursors.more(id, `${db}.${String(command.get("collection"))}`, size === 0 ? undefined : size, transaction);
+  return cursors.more(id, `${db}.${name}`, size === 0 ? undefined : size, transaction);
 }
 
 function killCursors(context: CommandContext): Document {
@@ -153,7 +164,11 @@ function count(context: CommandContext): Document {
   const collection = catalog.find(db, name);
   const filter = optionalDocument(context, "query");
   const plain = (filter?.size ?? 0) === 0 && !command.get("skip") && !command.get("limit");
-  const found = !collection ? 0 : plain ? countAll(context, collection) : countRows(queryOf(context, collection, "query"));
+  const found = !collection
+    ? 0
+    : plain
+      ? countAll(context, collection)
+      : countRows(queryOf(context, collection, "query"));
   return new Map<string, Value>([
     ["n", integerValue(found)],
     ["ok", 1],
@@ -165,7 +180,8 @@ function distinct(context: CommandContext): Document {
   const { command, db, catalog } = context;
   refuseCollation(command.get("collation"));
   const key = command.get("key");
-  if (typeof key !== "string" || key === "") throw new CommandError("TypeMismatch", "BSON field 'distinct.key' must be a non-empty string");
+  if (typeof key !== "string" || key === "")
+    throw new CommandError("TypeMismatch", "BSON field 'distinct.key' must be a non-empty string");
   const collection = catalog.find(db, name);
   const values = collection ? distinctValues(queryOf(context, collection, "query"), key) : [];
   return new Map<string, Value>([
@@ -220,5 +236,8 @@ export const readCommands: ReadonlyMap<string, CommandDefinition> = new Map([
   ["getMore", defineCommand("read", ["collection", "batchSize"], getMore, { inTransaction: true })],
   ["killCursors", defineCommand("read", ["cursors"], killCursors, { inTransaction: true })],
   ["count", defineCommand("read", ["query", "limit", "skip", "hint", "collation"], count)],
-  ["distinct", defineCommand("read", ["key", "query", "hint", "collation"], distinct, { inTransaction: true })],
+  [
+    "distinct",
+    defineCommand("read", ["key", "query", "hint", "collation"], distinct, { inTransaction: true }),
+  ],
 ]);

@@ -72,7 +72,10 @@ export function findCommand(name: string): { name: string; definition: CommandDe
   const definition = commands.get(canonical);
   if (definition) return { name, definition };
   if (refused.has(name)) {
-    throw new CommandError("CommandNotSupported", `the command ${name} is not supported by the embedded store`);
+    throw new CommandError(
+      "CommandNotSupported",
+      `the command ${name} is not supported by the embedded store`,
+    );
   }
   throw new CommandError("CommandNotFound", `no such command: '${name}'`);
 }

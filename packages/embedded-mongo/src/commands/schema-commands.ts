@@ -86,7 +86,8 @@ function createIndexes(context: CommandContext): Document {
     throw new CommandError("TypeMismatch", "BSON field 'createIndexes.commitQuorum' has the wrong type");
   }
   const definitions = documentList(context, "indexes").map(parseIndexSpec);
-  if (definitions.length === 0) throw new CommandError("BadValue", "Must specify at least one index to create");
+  if (definitions.length === 0)
+    throw new CommandError("BadValue", "Must specify at least one index to create");
   const existed = catalog.find(db, name) !== undefined;
   const collection = ensureCollection(context, name);
   const before = collection.indexes.length + 1;
@@ -101,7 +102,9 @@ function createIndexes(context: CommandContext): Document {
 }
 
 function isIdIndex(definition: IndexDefinition): boolean {
-  return definition.fields.length === 1 && definition.fields[0]?.name === "_id" && !definition.fields[0].descending;
+  return (
+    definition.fields.length === 1 && definition.fields[0]?.name === "_id" && !definition.fields[0].descending
+  );
 }
 
 function addIndex(context: CommandContext, collection: Collection, definition: IndexDefinition): void {
@@ -120,7 +123,10 @@ function addIndex(context: CommandContext, collection: Collection, definition: I
       );
     }
     if (sameKeyPattern(existing, definition) && samePartial(existing, definition)) {
-      throw new CommandError("IndexOptionsConflict", `Index already exists with a different name: ${existing.name}`);
+      throw new CommandError(
+        "IndexOptionsConflict",
+        `Index already exists with a different name: ${existing.name}`,
+      );
     }
   }
   if (collection.indexes.length + 1 >= MAX_INDEXES) {
@@ -130,7 +136,10 @@ function addIndex(context: CommandContext, collection: Collection, definition: I
 }
 
 function samePartial(a: IndexDefinition, b: IndexDefinition): boolean {
-  return sameOptions({ ...a, unique: b.unique, sparse: b.sparse, expireAfterSeconds: b.expireAfterSeconds }, b);
+  return sameOptions(
+    { ...a, unique: b.unique, sparse: b.sparse, expireAfterSeconds: b.expireAfterSeconds },
+    b,
+  );
 }
 
 /** Indexes what the collection holds already. Throws E11000, which takes back the whole command. */
@@ -193,7 +202,12 @@ function namedIndexes(collection: Collection, wanted: Value | undefined): Index[
       isDocument(name) ? samePattern(index.keyPattern, name) : index.name === name,
     );
     if (!found) {
-      throw new CommandError("IndexNotFound", typeof name === "string" ? `index not found with name [${name}]` : "can't find index with the given key");
+      throw new CommandError(
+        "IndexNotFound",
+        typeof name === "string"
+          ? `index not found with name [${name}]`
+          : "can't find index with the given key",
+      );
     }
     return found;
   });
@@ -202,7 +216,10 @@ function namedIndexes(collection: Collection, wanted: Value | undefined): Index[
 function samePattern(a: Document, b: Document): boolean {
   const left = [...a];
   const right = [...b];
-  return left.length === right.length && left.every(([name, value], at) => right[at]?.[0] === name && Number(right[at][1]) === Number(value));
+  return (
+    left.length === right.length &&
+    left.every(([name, value], at) => right[at]?.[0] === name && Number(right[at][1]) === Number(value))
+  );
 }
 
 function listCollections(context: CommandContext): Document {
@@ -210,7 +227,10 @@ function listCollections(context: CommandContext): Document {
   const filter = optionalDocument(context, "filter");
   const nameOnly = optionalBoolean(context, "nameOnly");
   const matches = filter ? compileFilter(filter).matches : () => true;
-  const entries = catalog.list(db).map(collectionEntry).filter((entry) => matches(entry));
+  const entries = catalog
+    .list(db)
+    .map(collectionEntry)
+    .filter((entry) => matches(entry));
   return cursors.open({
     ns: `${db}.$cmd.listCollections`,
     results: entries.map((entry) => (nameOnly ? nameAndType(entry) : entry))[Symbol.iterator](),
@@ -241,13 +261,25 @@ function collectionEntry(collection: Collection): Document {
 }
 
 function listDatabases(context: CommandContext): Document {
-  if (context.db !== "admin") throw new CommandError("Unauthorized", "listDatabases may only be run against the admin database.");
+  if (context.db !== "admin")
+    throw new CommandError("Unauthorized", "listDatabases may only be run against the admin database.");
   const filter = optionalDocument(context, "filter");
   const nameOnly = optionalBoolean(context, "nameOnly");
   const matches = filter ? compileFilter(filter).matches : () => true;
   const entries = context.catalog
     .databases()
-    .map((name) => new Map<string, Value>(nameOnly ? [["name", name]] : [["name", name], ["sizeOnDisk", sizeOf(context, name)], ["empty", false]]))
+    .map(
+      (name) =>
+        new Map<string, Value>(
+          nameOnly
+            ? [["name", name]]
+            : [
+                ["name", name],
+                ["sizeOnDisk", sizeOf(context, name)],
+                ["empty", false],
+              ],
+        ),
+    )
     .filter((entry) => matches(entry));
   const total = entries.reduce((sum, entry) => sum + Number(entry.get("sizeOnDisk") ?? 0), 0);
   return ok(["databases", entries], ...(nameOnly ? [] : ([["totalSize", total]] as [string, Value][])));
@@ -257,7 +289,9 @@ function listDatabases(context: CommandContext): Document {
 function sizeOf(context: CommandContext, db: string): number {
   return context.catalog
     .list(db)
-    .map((collection) => context.view.connection.get(`SELECT total(length(doc)) AS n FROM ${collection.table}`))
+    .map((collection) =>
+      context.view.connection.get(`SELECT total(length(doc)) AS n FROM ${collection.table}`),
+    )
     .reduce((sum, row) => sum + Number(row?.["n"] ?? 0), 0);
 }
 
@@ -265,9 +299,15 @@ export const schemaCommands: ReadonlyMap<string, CommandDefinition> = new Map([
   ["create", defineCommand("write", createFields, create, { inTransaction: true })],
   ["drop", defineCommand("write", [], drop)],
   ["dropDatabase", defineCommand("write", [], dropDatabase)],
-  ["createIndexes", defineCommand("write", ["indexes", "commitQuorum", "ignoreUnknownIndexOptions"], createIndexes)],
+  [
+    "createIndexes",
+    defineCommand("write", ["indexes", "commitQuorum", "ignoreUnknownIndexOptions"], createIndexes),
+  ],
   ["listIndexes", defineCommand("read", ["cursor"], listIndexes)],
   ["dropIndexes", defineCommand("write", ["index"], dropIndexes)],
-  ["listCollections", defineCommand("read", ["filter", "nameOnly", "authorizedCollections", "cursor"], listCollections)],
+  [
+    "listCollections",
+    defineCommand("read", ["filter", "nameOnly", "authorizedCollections", "cursor"], listCollections),
+  ],
   ["listDatabases", defineCommand("read", ["filter", "nameOnly", "authorizedDatabases"], listDatabases)],
 ]);

@@ -24,14 +24,16 @@ export const updateFields = new Set(["q", "u", "c", "multi", "upsert", "collatio
 export function parseUpdate(source: Document, commandLet: Variables | undefined): UpdateStatement {
   refuseCollation(source.get("collation"));
   const filter = source.get("q");
-  if (!isDocument(filter)) throw new CommandError("TypeMismatch", "BSON field 'update.updates.q' must be an object");
+  if (!isDocument(filter))
+    throw new CommandError("TypeMismatch", "BSON field 'update.updates.q' must be an object");
   const update = compileUpdate(source.get("u") as Value, source.get("arrayFilters"));
   const multi = isTruthy(source.get("multi"));
   if (multi && update.isReplacement) {
     throw new CommandError("FailedToParse", "multi update is not supported for replacement-style update");
   }
   const given = source.get("c");
-  if (given !== undefined && !isDocument(given)) throw new CommandError("TypeMismatch", "BSON field 'update.updates.c' must be an object");
+  if (given !== undefined && !isDocument(given))
+    throw new CommandError("TypeMismatch", "BSON field 'update.updates.c' must be an object");
   const variables = given ? new Map([...(commandLet ?? []), ...given]) : commandLet;
   return { filter, update, multi, upsert: isTruthy(source.get("upsert")), variables };
 }

@@ -123,7 +123,10 @@ export function checkId(id: Value): void {
   if (isDocument(id)) {
     for (const name of id.keys()) {
       if (name.startsWith("$")) {
-        throw new CommandError("DollarPrefixedFieldName", `_id fields may not contain '$'-prefixed fields: ${name} is not valid for storage.`);
+        throw new CommandError(
+          "DollarPrefixedFieldName",
+          `_id fields may not contain '$'-prefixed fields: ${name} is not valid for storage.`,
+        );
       }
     }
   }
@@ -137,7 +140,9 @@ function update(context: CommandContext): Document {
   return runStatements(context, statements, (source, progress, index) => {
     const statement = parseUpdate(source, commandLet);
     const collection = context.catalog.find(context.db, name);
-    const rids = collection ? claimMatches(context, collection, source, statement.multi, statement.variables) : [];
+    const rids = collection
+      ? claimMatches(context, collection, source, statement.multi, statement.variables)
+      : [];
     if (rids.length === 0 && statement.upsert) {
       const inserted = insertUpsert(context, ensureCollection(context, name), statement);
       progress.n++;
@@ -194,26 +199,50 @@ function deleteDocuments(context: CommandContext): Document {
   const commandLet = letVariables(context.command.get("let"));
   return runStatements(context, statements, (statement, progress) => {
     refuseCollation(statement.get("collation"));
-    if (!isDocument(statement.get("q"))) throw new CommandError("TypeMismatch", "BSON field 'delete.deletes.q' must be an object");
+    if (!isDocument(statement.get("q")))
+      throw new CommandError("TypeMismatch", "BSON field 'delete.deletes.q' must be an object");
     const limit = statement.get("limit");
     if (!isNumeric(limit) || (numberOf(limit) !== 0 && numberOf(limit) !== 1)) {
-      throw new CommandError("FailedToParse", `The limit field in delete objects must be 0 or 1. Got ${String(limit)}`);
+      throw new CommandError("FailedToParse", `The limit field in delete objects must be 0 or 1`);
     }
     const collection = context.catalog.find(context.db, name);
     if (!collection) return;
-    for (const { rid, bytes } of claimMatches(context, collection, statement, numberOf(limit) === 0, commandLet)) {
+    for (const { rid, bytes } of claimMatches(
+      context,
+      collection,
+      statement,
+      numberOf(limit) === 0,
+      commandLet,
+    )) {
       context.writer.remove(collection, { rid, bytes });
       progress.n++;
     }
   });
 }
 
-
 const common = ["ordered", "bypassDocumentValidation", "let"];
 
 export const writeCommands: ReadonlyMap<string, CommandDefinition> = new Map([
-  ["insert", defineCommand("write", ["documents", "ordered", "bypassDocumentValidation"], insert, { inTransaction: true, retryable: true })],
-  ["update", defineCommand("write", ["updates", ...common], update, { inTransaction: true, retryable: true })],
-  ["delete", defineCommand("write", ["deletes", "ordered", "let"], deleteDocuments, { inTransaction: true, retryable: true })],
-  ["findAndModify", defineCommand("write", findAndModifyFields, findAndModify, { inTransaction: true, retryable: true })],
+  [
+    "insert",
+    defineCommand("write", ["documents", "ordered", "bypassDocumentValidation"], insert, {
+      inTransaction: true,
+      retryable: true,
+    }),
+  ],
+  [
+    "update",
+    defineCommand("write", ["updates", ...common], update, { inTransaction: true, retryable: true }),
+  ],
+  [
+    "delete",
+    defineCommand("write", ["deletes", "ordered", "let"], deleteDocuments, {
+      inTransaction: true,
+      retryable: true,
+    }),
+  ],
+  [
+    "findAndModify",
+    defineCommand("write", findAndModifyFields, findAndModify, { inTransaction: true, retryable: true }),
+  ],
 ]);

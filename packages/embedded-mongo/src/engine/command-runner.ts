@@ -1,5 +1,12 @@
 import { isDocument, isNumeric, numberOf, type Document, type Value } from "../bson/values.ts";
-import { checkFields, defineCommand, type CommandContext, type CommandDefinition, type CommandKind, type Services } from "../commands/command.ts";
+import {
+  checkFields,
+  defineCommand,
+  type CommandContext,
+  type CommandDefinition,
+  type CommandKind,
+  type Services,
+} from "../commands/command.ts";
 import { findCommand } from "../commands/registry.ts";
 import { CommandError } from "../errors.ts";
 import type { Connection } from "../storage/database.ts";
@@ -76,9 +83,13 @@ export function createCommandRunner(options: {
     const open = transactions.find(session.id);
     const number = session.txnNumber as number;
     if (open && open.number >= number) {
-      throw new CommandError("TransactionTooOld", `Cannot start transaction ${number}: transaction ${open.number} is in progress`);
+      throw new CommandError(
+        "TransactionTooOld",
+        `Cannot start transaction ${number}: transaction ${open.number} is in progress`,
+      );
     }
-    if (sessions.recorded(session, "startTransaction") !== undefined) throw new CommandError("TransactionTooOld", `transaction ${number} has already ended`);
+    if (sessions.recorded(session, "startTransaction") !== undefined)
+      throw new CommandError("TransactionTooOld", `transaction ${number} has already ended`);
     if (open) endTransaction(open);
     return transactions.begin(session.id, number);
   };
@@ -93,7 +104,10 @@ export function createCommandRunner(options: {
     const transaction = session.starts ? begin(session) : findOpen(session);
     try {
       if (!definition.inTransaction) {
-        throw new CommandError("OperationNotSupportedInTransaction", `Cannot run '${name}' in a multi-document transaction.`);
+        throw new CommandError(
+          "OperationNotSupportedInTransaction",
+          `Cannot run '${name}' in a multi-document transaction.`,
+        );
       }
       return definition.run(contextOf(pending, transaction));
     } catch (error) {
@@ -131,7 +145,10 @@ export function createCommandRunner(options: {
     prepare: (request) => {
       const { command } = request;
       const name = String(command.keys().next().value ?? "");
-      const { definition } = name in transactionCommands ? { definition: transactionCommands[name as "commitTransaction"] } : findOrConfigure(name, failPoints);
+      const { definition } =
+        name in transactionCommands
+          ? { definition: transactionCommands[name as "commitTransaction"] }
+          : findOrConfigure(name, failPoints);
       checkFields({ name, command }, definition);
       const deadline = deadlineOf(command);
       checkReadConcern(command);
@@ -147,10 +164,16 @@ export function createCommandRunner(options: {
       let reply: Document;
       if (session?.inTransaction) reply = runInTransaction(pending, session);
       else if (pending.name in transactionCommands) {
-        throw new CommandError("InvalidOptions", `${pending.name} needs a transaction: autocommit false and a transaction number`);
+        throw new CommandError(
+          "InvalidOptions",
+          `${pending.name} needs a transaction: autocommit false and a transaction number`,
+        );
       } else if (session?.txnNumber !== undefined) {
         if (!definition.retryable) {
-          throw new CommandError("NoSuchTransaction", `${pending.name} cannot be run with a transaction number outside a transaction`);
+          throw new CommandError(
+            "NoSuchTransaction",
+            `${pending.name} cannot be run with a transaction number outside a transaction`,
+          );
         }
         reply = runRetryable(pending, session);
       } else reply = definition.run(contextOf(pending, undefined));
@@ -182,7 +205,8 @@ const transactionCommands = {
 function deadlineOf(command: Document): number {
   const limit = command.get("maxTimeMS");
   if (limit === undefined || limit === null) return Infinity;
-  if (!isNumeric(limit) || numberOf(limit) < 0) throw new CommandError("BadValue", "maxTimeMS must be a non-negative number");
+  if (!isNumeric(limit) || numberOf(limit) < 0)
+    throw new CommandError("BadValue", "maxTimeMS must be a non-negative number");
   const ms = numberOf(limit);
   return ms === 0 ? Infinity : performance.now() + ms;
 }
@@ -193,13 +217,17 @@ const readLevels = new Set(["local", "available", "majority", "linearizable", "s
 function checkReadConcern(command: Document): void {
   const concern = command.get("readConcern");
   if (concern === undefined) return;
-  if (!isDocument(concern)) throw new CommandError("TypeMismatch", "BSON field 'readConcern' must be an object");
+  if (!isDocument(concern))
+    throw new CommandError("TypeMismatch", "BSON field 'readConcern' must be an object");
   const level = concern.get("level");
   if (level !== undefined && (typeof level !== "string" || !readLevels.has(level))) {
     throw new CommandError("FailedToParse", `readConcern.level must be one of ${[...readLevels].join(", ")}`);
   }
   if (level === "snapshot" && command.get("autocommit") !== false) {
-    throw new CommandError("NotImplemented", "readConcern snapshot outside transactions is not supported by the embedded store");
+    throw new CommandError(
+      "NotImplemented",
+      "readConcern snapshot outside transactions is not supported by the embedded store",
+    );
   }
 }
 
@@ -219,7 +247,9 @@ function withWriteConcern(reply: Document, pending: Pending): Document {
 }
 
 function asRetried(reply: Document, command: Document): Document {
-  const statements = ["documents", "updates", "deletes"].map((field) => command.get(field)).find(Array.isArray);
+  const statements = ["documents", "updates", "deletes"]
+    .map((field) => command.get(field))
+    .find(Array.isArray);
   const ids = statements ? statements.map((_, index) => index) : [0];
   return new Map(reply).set("retriedStmtIds", ids);
 }

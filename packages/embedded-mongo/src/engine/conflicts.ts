@@ -18,8 +18,12 @@ export interface ConflictRegistry {
   committed(): void;
 }
 
-export function writeConflict(reason = "Write conflict during plan execution and yielding is disabled."): CommandError {
-  return new CommandError("WriteConflict", `Caused by :: ${reason}`, { labels: ["TransientTransactionError"] });
+export function writeConflict(
+  reason = "Write conflict during plan execution and yielding is disabled.",
+): CommandError {
+  return new CommandError("WriteConflict", `Caused by :: ${reason}`, {
+    labels: ["TransientTransactionError"],
+  });
 }
 
 /**

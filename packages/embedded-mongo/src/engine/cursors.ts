@@ -64,7 +64,14 @@ export function createCursors(encoder: Encoder): Cursors {
     cursor.usedAt = Date.now();
     const id = done ? Long.ZERO : Long.fromBigInt(cursor.id);
     return new Map<string, Value>([
-      ["cursor", new Map<string, Value>([[field, batch], ["id", id], ["ns", cursor.ns]])],
+      [
+        "cursor",
+        new Map<string, Value>([
+          [field, batch],
+          ["id", id],
+          ["ns", cursor.ns],
+        ]),
+      ],
       ["ok", 1],
     ]);
   };
@@ -75,7 +82,8 @@ export function createCursors(encoder: Encoder): Cursors {
       const { batch, done } = fill(cursor, size);
       if (!done && !single) {
         cursor.id = randomId();
-        if (cursors.size >= MAX_CURSORS) throw new CommandError("ExceededMemoryLimit", `more than ${MAX_CURSORS} cursors are open`);
+        if (cursors.size >= MAX_CURSORS)
+          throw new CommandError("ExceededMemoryLimit", `more than ${MAX_CURSORS} cursors are open`);
         cursors.set(cursor.id, cursor);
       }
       return answer(cursor, "firstBatch", batch, done || single);
@@ -84,10 +92,16 @@ export function createCursors(encoder: Encoder): Cursors {
       const cursor = cursors.get(id.toBigInt());
       if (!cursor) throw new CommandError("CursorNotFound", `cursor id ${id.toString()} not found`);
       if (cursor.ns !== ns) {
-        throw new CommandError("Unauthorized", `Requested getMore on namespace '${ns}', but cursor belongs to a different namespace ${cursor.ns}`);
+        throw new CommandError(
+          "Unauthorized",
+          `Requested getMore on namespace '${ns}', but cursor belongs to a different namespace ${cursor.ns}`,
+        );
       }
       if (cursor.transaction !== transaction) {
-        throw new CommandError(50741, `Cannot run getMore on cursor ${id.toString()}, which was created in another transaction or outside of it`);
+        throw new CommandError(
+          50741,
+          `Cannot run getMore on cursor ${id.toString()}, which was created in another transaction or outside of it`,
+        );
       }
       try {
         const { batch, done } = fill(cursor, size);
@@ -108,7 +122,8 @@ export function createCursors(encoder: Encoder): Cursors {
       return idle.length;
     },
     endOf: (transaction) => {
-      for (const cursor of cursors.values()) if (cursor.transaction === transaction) cursors.delete(cursor.id);
+      for (const cursor of cursors.values())
+        if (cursor.transaction === transaction) cursors.delete(cursor.id);
     },
   };
 }

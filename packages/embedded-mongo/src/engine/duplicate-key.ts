@@ -1,5 +1,5 @@
 import { Binary, Decimal128, Double, Long, ObjectId, Timestamp } from "mongodb";
-import { isDocument, type Document, type Value } from "../bson/values.ts";
+import { isDocument, typeName, type Document, type Value } from "../bson/values.ts";
 import { CommandError } from "../errors.ts";
 
 /** E11000 with the fields drivers read: `code`, `keyPattern`, `keyValue`, and MongoDB's sentence. */
@@ -30,7 +30,8 @@ export function describeValue(value: Value): string {
   if (typeof value === "number" || typeof value === "boolean") return String(value);
   if (value instanceof ObjectId) return `ObjectId('${value.toHexString()}')`;
   if (value instanceof Date) return `new Date(${value.getTime()})`;
-  if (value instanceof Double) return Number.isInteger(value.value) ? value.value.toFixed(1) : String(value.value);
+  if (value instanceof Double)
+    return Number.isInteger(value.value) ? value.value.toFixed(1) : String(value.value);
   if (value instanceof Timestamp) return `Timestamp(${value.high >>> 0}, ${value.low >>> 0})`;
   if (value instanceof Long) return value.toString();
   if (value instanceof Decimal128) return `NumberDecimal("${value.toString()}")`;
@@ -40,7 +41,9 @@ export function describeValue(value: Value): string {
   }
   if (Array.isArray(value)) return `[ ${value.map(describeValue).join(", ")} ]`;
   if (isDocument(value)) {
-    return value.size === 0 ? "{}" : `{ ${[...value].map(([name, one]) => `${name}: ${describeValue(one)}`).join(", ")} }`;
+    return value.size === 0
+      ? "{}"
+      : `{ ${[...value].map(([name, one]) => `${name}: ${describeValue(one)}`).join(", ")} }`;
   }
-  return String(value);
+  return typeName(value);
 }

@@ -103,4 +103,3 @@ export function createEngine(options: EngineOptions): Engine {
     },
   };
 }
-

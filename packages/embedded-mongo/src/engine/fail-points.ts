@@ -62,9 +62,13 @@ function errorOf(data: Document): CommandError | undefined {
   if (code === undefined || !isNumeric(code)) return undefined;
   const labels = data.get("errorLabels");
   const fields = data.get("errmsg");
-  return new CommandError(numberOf(code), typeof fields === "string" ? fields : "Failing command via 'failCommand' failpoint", {
-    labels: Array.isArray(labels) ? labels.map(String) : [],
-  });
+  return new CommandError(
+    numberOf(code),
+    typeof fields === "string" ? fields : "Failing command via 'failCommand' failpoint",
+    {
+      labels: Array.isArray(labels) ? labels.map(String) : [],
+    },
+  );
 }
 
 function documentOrNothing(value: Value | undefined): Document | undefined {

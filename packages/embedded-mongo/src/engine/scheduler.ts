@@ -175,5 +175,8 @@ function errorReply(error: unknown): Document {
 }
 
 function internalError(error: unknown): CommandError {
-  return new CommandError("InternalError", `the embedded store failed: ${error instanceof Error ? error.message : String(error)}`);
+  return new CommandError(
+    "InternalError",
+    `the embedded store failed: ${error instanceof Error ? error.message : String(error)}`,
+  );
 }

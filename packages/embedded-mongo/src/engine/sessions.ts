@@ -47,15 +47,27 @@ export function sessionOf(command: Document): SessionInfo | undefined {
   const number = command.get("txnNumber");
   const inTransaction = command.get("autocommit") === false;
   const starts = command.get("startTransaction") === true;
-  if (number !== undefined && !isLong(number)) throw new CommandError("TypeMismatch", "BSON field 'txnNumber' must be a long");
+  if (number !== undefined && !isLong(number))
+    throw new CommandError("TypeMismatch", "BSON field 'txnNumber' must be a long");
   if (inTransaction && number === undefined) {
-    throw new CommandError("InvalidOptions", "'autocommit' field requires a transaction number to also be specified");
+    throw new CommandError(
+      "InvalidOptions",
+      "'autocommit' field requires a transaction number to also be specified",
+    );
   }
   if (starts && !inTransaction) {
-    throw new CommandError("InvalidOptions", "Specifying 'startTransaction' requires 'autocommit' to be false");
+    throw new CommandError(
+      "InvalidOptions",
+      "Specifying 'startTransaction' requires 'autocommit' to be false",
+    );
   }
   const hex = Buffer.from(id.buffer.subarray(0, id.position)).toString("hex");
-  return { id: hex, txnNumber: number instanceof Long ? number.toNumber() : undefined, inTransaction, starts };
+  return {
+    id: hex,
+    txnNumber: number instanceof Long ? number.toNumber() : undefined,
+    inTransaction,
+    starts,
+  };
 }
 
 /** Records of retryable writes and committed transactions: the last one of each session, as drivers need. */
@@ -82,10 +94,16 @@ export function createSessions(connection: Connection, encoder: Encoder): Sessio
       const last = remembered.get(id) ?? load(id);
       if (!last || txnNumber > last.txnNumber) return undefined;
       if (txnNumber < last.txnNumber) {
-        throw new CommandError("TransactionTooOld", `Cannot start transaction ${txnNumber} on session because a newer transaction ${last.txnNumber} has already started`);
+        throw new CommandError(
+          "TransactionTooOld",
+          `Cannot start transaction ${txnNumber} on session because a newer transaction ${last.txnNumber} has already started`,
+        );
       }
       if (last.command !== command) {
-        throw new CommandError("IncompleteTransactionHistory", `transaction number ${txnNumber} of this session was used by ${last.command}, not by ${command}`);
+        throw new CommandError(
+          "IncompleteTransactionHistory",
+          `transaction number ${txnNumber} of this session was used by ${last.command}, not by ${command}`,
+        );
       }
       return last.reply;
     },

@@ -102,7 +102,8 @@ export function createTransactions(options: {
         try {
           applyWrites(direct, collection, changes);
         } catch (error) {
-          if (error instanceof CommandError && error.codeName === "DuplicateKey") throw writeConflict(error.message);
+          if (error instanceof CommandError && error.codeName === "DuplicateKey")
+            throw writeConflict(error.message);
           throw error;
         }
       }
@@ -120,13 +121,21 @@ export function createTransactions(options: {
 }
 
 /** Removals first: they free unique keys that another document of the transaction may have taken. */
-function applyRemovals(direct: DirectWriter, collection: Collection, changes: ReadonlyMap<number, Change>): void {
+function applyRemovals(
+  direct: DirectWriter,
+  collection: Collection,
+  changes: ReadonlyMap<number, Change>,
+): void {
   for (const [rid, { before, after }] of changes) {
     if (after === null && before) direct.remove(collection, { rid, bytes: before });
   }
 }
 
-function applyWrites(direct: DirectWriter, collection: Collection, changes: ReadonlyMap<number, Change>): void {
+function applyWrites(
+  direct: DirectWriter,
+  collection: Collection,
+  changes: ReadonlyMap<number, Change>,
+): void {
   for (const [rid, { before, after }] of changes) {
     if (after === null) continue;
     const document = decodeDocument(after);
@@ -158,7 +167,10 @@ function openTransaction(
   const account = (bytes: number): void => {
     changedBytes += bytes;
     if (changedBytes > MAX_CHANGED_BYTES) {
-      throw new CommandError("TransactionTooLarge", `a transaction may change at most ${MAX_CHANGED_BYTES} bytes of documents`);
+      throw new CommandError(
+        "TransactionTooLarge",
+        `a transaction may change at most ${MAX_CHANGED_BYTES} bytes of documents`,
+      );
     }
   };
 
@@ -180,7 +192,13 @@ function openTransaction(
       .map((index) => ({ index, keys: keysOf(index, document).keys })),
   ];
 
-  const put = (collection: Collection, rid: number, before: StoredRow | undefined, after: Document | null, bytes: Uint8Array | null) => {
+  const put = (
+    collection: Collection,
+    rid: number,
+    before: StoredRow | undefined,
+    after: Document | null,
+    bytes: Uint8Array | null,
+  ) => {
     const own = changedOf(collection);
     const entries = after ? uniqueEntries(collection, after) : [];
     for (const { index, keys } of entries) {
@@ -210,7 +228,8 @@ function openTransaction(
     insert: (collection, document) => {
       put(collection, collection.nextRid++, undefined, document, encodeStored(encoder, document));
     },
-    replace: (collection, before, after, afterBytes) => put(collection, before.rid, before, after, afterBytes),
+    replace: (collection, before, after, afterBytes) =>
+      put(collection, before.rid, before, after, afterBytes),
     remove: (collection, before) => put(collection, before.rid, before, null, null),
     claim: (collection, rids) => {
       for (const rid of rids) conflicts.lock(transaction, collection, rid, snapshot);

@@ -29,7 +29,13 @@ export function sweepExpired(options: {
   return deleted;
 }
 
-function sweepIndex(view: View, writer: DocumentWriter, collection: Collection, index: Index, cutoff: Date): number {
+function sweepIndex(
+  view: View,
+  writer: DocumentWriter,
+  collection: Collection,
+  index: Index,
+  cutoff: Date,
+): number {
   const field = index.fields[0]?.name as string;
   const filter = compileFilter(
     new Map([[field, new Map([["$lte", cutoff]])], ...(index.partialSource ?? [])]),

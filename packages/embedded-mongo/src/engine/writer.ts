@@ -13,7 +13,6 @@ import { duplicateKey } from "./duplicate-key.ts";
 /** The largest document MongoDB stores. */
 export const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024;
 
-
 /** What a command may do to documents, inside a transaction or outside. Each call is done fully or not at all. */
 export interface DocumentWriter {
   /** Throws E11000, or CommandError for a document that cannot be stored. */
@@ -83,7 +82,8 @@ export function createDirectWriter(options: {
     if (!change.index.unique) return;
     for (const entry of change.after.keys) {
       const rows = connection.all(`SELECT rid FROM ${change.index.table} WHERE key = ? LIMIT 2`, entry.key);
-      if (rows.some((row) => row["rid"] !== own)) throw duplicateKey(collection.ns, change.index, entry.values);
+      if (rows.some((row) => row["rid"] !== own))
+        throw duplicateKey(collection.ns, change.index, entry.values);
     }
   };
 
@@ -91,16 +91,22 @@ export function createDirectWriter(options: {
     const kept = new Set(after.keys.map((entry) => entry.key.toString("latin1")));
     const had = new Set(before.keys.map((entry) => entry.key.toString("latin1")));
     for (const { key } of before.keys) {
-      if (!kept.has(key.toString("latin1"))) connection.run(`DELETE FROM ${index.table} WHERE key = ? AND rid = ?`, key, rid);
+      if (!kept.has(key.toString("latin1")))
+        connection.run(`DELETE FROM ${index.table} WHERE key = ? AND rid = ?`, key, rid);
     }
     for (const { key } of after.keys) {
-      if (!had.has(key.toString("latin1"))) connection.run(`INSERT INTO ${index.table} (key, rid) VALUES (?, ?)`, key, rid);
+      if (!had.has(key.toString("latin1")))
+        connection.run(`INSERT INTO ${index.table} (key, rid) VALUES (?, ?)`, key, rid);
     }
     if (after.multikey) catalog.markMultikey(index);
   };
 
   const insertAs = (collection: Collection, rid: number, document: Document, bytes: Uint8Array): void => {
-    const changes = collection.indexes.map((index) => ({ index, before: nothing, after: keysOf(index, document) }));
+    const changes = collection.indexes.map((index) => ({
+      index,
+      before: nothing,
+      after: keysOf(index, document),
+    }));
     for (const change of changes) requireUnique(collection, change, rid);
     const sql = `INSERT OR IGNORE INTO ${collection.table} (rid, key, doc) VALUES (?, ?, ?)`;
     if (connection.run(sql, rid, idKey(document), bytes) === 0) {
@@ -119,7 +125,11 @@ export function createDirectWriter(options: {
     replace: (collection, before, after, afterBytes, changed) => {
       const affected = collection.indexes.filter((index) => isAffected(index, changed));
       const old = affected.length > 0 ? decodeDocument(before.bytes) : new Map<string, Value>();
-      const changes = affected.map((index) => ({ index, before: keysOf(index, old), after: keysOf(index, after) }));
+      const changes = affected.map((index) => ({
+        index,
+        before: keysOf(index, old),
+        after: keysOf(index, after),
+      }));
       for (const change of changes) requireUnique(collection, change, before.rid);
       connection.run(`UPDATE ${collection.table} SET doc = ? WHERE rid = ?`, afterBytes, before.rid);
       for (const change of changes) applyChange(change, before.rid);
@@ -127,7 +137,8 @@ export function createDirectWriter(options: {
     },
     remove: (collection, { rid, bytes }) => {
       const old = collection.indexes.length > 0 ? decodeDocument(bytes) : new Map<string, Value>();
-      for (const index of collection.indexes) applyChange({ index, before: keysOf(index, old), after: nothing }, rid);
+      for (const index of collection.indexes)
+        applyChange({ index, before: keysOf(index, old), after: nothing }, rid);
       connection.run(`DELETE FROM ${collection.table} WHERE rid = ?`, rid);
       if (collection.count !== undefined) collection.count--;
       conflicts.touched(collection, rid);
@@ -143,7 +154,10 @@ export function createDirectWriter(options: {
 
 function isAffected(index: Index, changed: ReadonlySet<string> | undefined): boolean {
   if (!changed) return true;
-  if (index.partial && (!index.partial.fields || [...index.partial.fields].some((field) => changed.has(field)))) return true;
+  if (
+    index.partial &&
+    (!index.partial.fields || [...index.partial.fields].some((field) => changed.has(field)))
+  )
+    return true;
   return index.fields.some((field) => changed.has(field.path[0] as string));
 }
-

@@ -115,7 +115,8 @@ function clauses(name: string, operand: Value, scope: FilterScope): Filter[] {
   if (!Array.isArray(operand)) throw new CommandError("BadValue", `${name} must be an array`);
   if (operand.length === 0) throw new CommandError("BadValue", `$and/$or/$nor must be a nonempty array`);
   return operand.map((clause) => {
-    if (!isDocument(clause)) throw new CommandError("BadValue", `$or/$and/$nor entries need to be full objects`);
+    if (!isDocument(clause))
+      throw new CommandError("BadValue", `$or/$and/$nor entries need to be full objects`);
     return compileFilter(clause, scope);
   });
 }
@@ -219,7 +220,8 @@ function compileOperator(
     case "$not":
       return negate(negated(name, operand, scope));
     case "$ne":
-      if (operand instanceof BSONRegExp) throw new CommandError("BadValue", "Can't have regex as arg to $ne.");
+      if (operand instanceof BSONRegExp)
+        throw new CommandError("BadValue", "Can't have regex as arg to $ne.");
       return negate(leaf(path, fields, { test: equalTo(operand) }));
     case "$nin":
       return negate(leaf(path, fields, { test: inList(listOperand(operator, operand)) }));
@@ -239,7 +241,10 @@ function compileOperator(
 }
 
 function existence(name: string): Predicate {
-  return { test: (value) => value !== undefined, conjuncts: [{ path: name, operator: "$exists", value: true }] };
+  return {
+    test: (value) => value !== undefined,
+    conjuncts: [{ path: name, operator: "$exists", value: true }],
+  };
 }
 
 function negated(name: string, operand: Value, scope: FilterScope): Filter {
@@ -247,7 +252,10 @@ function negated(name: string, operand: Value, scope: FilterScope): Filter {
   if (!isDocument(operand)) throw new CommandError("BadValue", "$not needs a regex or a document");
   if (operand.size === 0) throw new CommandError("BadValue", "$not cannot be empty");
   if (!isOperatorDocument(operand)) {
-    throw new CommandError("BadValue", `unknown operator: ${String((operand as Document).keys().next().value)}`);
+    throw new CommandError(
+      "BadValue",
+      `unknown operator: ${String((operand as Document).keys().next().value)}`,
+    );
   }
   return compileField(name, operand, scope);
 }
@@ -406,7 +414,8 @@ export function nonNegativeInteger(name: string, value: Value | undefined, fallb
   if (!isNumeric(value)) throw new CommandError("TypeMismatch", `'${name}' must be a number`);
   const number = Math.trunc(numberOf(value));
   if (!Number.isFinite(number)) throw new CommandError("BadValue", `'${name}' must be finite`);
-  if (number < 0) throw new CommandError(51024, `BSON field '${name}' value must be >= 0, actual value '${number}'`);
+  if (number < 0)
+    throw new CommandError(51024, `BSON field '${name}' value must be >= 0, actual value '${number}'`);
   return number;
 }
 

@@ -38,7 +38,11 @@ export function valueAt(value: Value | undefined, path: Path): Value | undefined
  * Every value a sort, a join or `distinct` sees at a path. Arrays along the path are looked into, and the array
  * at its end counts by its elements. A missing field gives `absent`, an empty array `undefined`.
  */
-export function collectValues(value: Value | undefined, path: Path, absent: null | undefined): (Value | undefined)[] {
+export function collectValues(
+  value: Value | undefined,
+  path: Path,
+  absent: null | undefined,
+): (Value | undefined)[] {
   const found: (Value | undefined)[] = [];
   collect(value, path, 0, absent, found);
   return found;

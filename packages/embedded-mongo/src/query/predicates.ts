@@ -127,7 +127,8 @@ export function modulo(operand: Value): Test {
 }
 
 function integerOperand(value: Value): bigint {
-  if (!isNumeric(value)) throw new CommandError("BadValue", "malformed mod, divisor and remainder must be numbers");
+  if (!isNumeric(value))
+    throw new CommandError("BadValue", "malformed mod, divisor and remainder must be numbers");
   const number = numberOf(value);
   if (!Number.isFinite(number)) {
     throw new CommandError("BadValue", "malformed mod, divisor and remainder must be finite numbers");
@@ -137,13 +138,17 @@ function integerOperand(value: Value): bigint {
 
 export function sizeOperand(operand: Value): number {
   if (!isNumeric(operand)) {
-    throw new CommandError("FailedToParse", `Failed to parse $size. Expected a number in: $size: ${describe(operand)}`);
+    throw new CommandError(
+      "FailedToParse",
+      `Failed to parse $size. Expected a number in: $size: ${describe(operand)}`,
+    );
   }
   const size = numberOf(operand);
   if (!Number.isInteger(size)) {
     throw new CommandError("FailedToParse", "Failed to parse $size. Expected an integer");
   }
-  if (size < 0) throw new CommandError("FailedToParse", "Failed to parse $size. Expected a non-negative number");
+  if (size < 0)
+    throw new CommandError("FailedToParse", "Failed to parse $size. Expected a non-negative number");
   return size;
 }
 

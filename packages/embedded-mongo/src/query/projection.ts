@@ -38,7 +38,8 @@ export function compileProjection(spec: Document, kind: "find" | "aggregate"): P
   return {
     needsPosition: parsed.needsPosition,
     project: (document, variables, position) => {
-      const kept = mode === "inclusion" ? include(document, root, position) : exclude(document, root, position);
+      const kept =
+        mode === "inclusion" ? include(document, root, position) : exclude(document, root, position);
       return hasComputed ? addFields(kept, computed, document, variables) : kept;
     },
   };
@@ -74,7 +75,8 @@ function modeWithoutFields(idMode: boolean | undefined, slices: boolean, compute
 
 function applyId(root: Node, mode: Parsed["mode"], idMode: boolean | undefined, computed: Node): void {
   if (mode === "inclusion") {
-    if (idMode !== false && !root.children.has("_id") && !computed.children.has("_id")) setLeaf(root, "_id", "keep");
+    if (idMode !== false && !root.children.has("_id") && !computed.children.has("_id"))
+      setLeaf(root, "_id", "keep");
   } else if (idMode === false) setLeaf(root, "_id", "drop");
 }
 
@@ -84,10 +86,16 @@ function isFlag(value: Value): boolean {
 
 /** `{a: {b: 1}}` means `{"a.b": 1}`; a document with an operator is an expression. */
 function flatten(spec: Document, prefix: string, kind: "find" | "aggregate"): [string, Value][] {
-  if (spec.size === 0 && prefix !== "") throw new CommandError(51270, "An empty sub-projection is not a valid value. Found empty object at path");
+  if (spec.size === 0 && prefix !== "")
+    throw new CommandError(51270, "An empty sub-projection is not a valid value. Found empty object at path");
   return [...spec].flatMap(([name, value]): [string, Value][] => {
     if (name === "" || (name.startsWith("$") && !name.startsWith("$$") && prefix === "")) {
-      throw new CommandError(name === "" ? 40352 : 16410, name === "" ? "FieldPath cannot be constructed with empty string" : "FieldPath field names may not start with '$'. Consider using $getField or $setField.");
+      throw new CommandError(
+        name === "" ? 40352 : 16410,
+        name === ""
+          ? "FieldPath cannot be constructed with empty string"
+          : "FieldPath field names may not start with '$'. Consider using $getField or $setField.",
+      );
     }
     const path = prefix + name;
     const nested = isDocument(value) && ![...value.keys()].some((key) => key.startsWith("$"));
@@ -113,9 +121,15 @@ function place(path: string, value: Value, kind: "find" | "aggregate", target: T
     setLeaf(root, path, wanted === "inclusion" ? "keep" : "drop");
   } else if (kind === "find" && isDocument(value) && value.has("$elemMatch")) {
     requireMode(state, "inclusion", path);
-    if (path.includes(".")) throw new CommandError(31275, "Cannot use $elemMatch projection on a nested field.");
+    if (path.includes("."))
+      throw new CommandError(31275, "Cannot use $elemMatch projection on a nested field.");
     setLeaf(root, path, { pick: elemMatchPick(value.get("$elemMatch") as Value) });
-  } else if (kind === "find" && isDocument(value) && value.has("$slice") && isFindSlice(value.get("$slice") as Value)) {
+  } else if (
+    kind === "find" &&
+    isDocument(value) &&
+    value.has("$slice") &&
+    isFindSlice(value.get("$slice") as Value)
+  ) {
     state.slices = true;
     setLeaf(root, path, { pick: slicePick(value.get("$slice") as Value) });
   } else {
@@ -153,12 +167,18 @@ function collision(path: string): CommandError {
 }
 
 function isFindSlice(operand: Value): boolean {
-  return isNumeric(operand) || (Array.isArray(operand) && operand.length === 2 && operand.every((one) => isNumeric(one)));
+  return (
+    isNumeric(operand) ||
+    (Array.isArray(operand) && operand.length === 2 && operand.every((one) => isNumeric(one)))
+  );
 }
 
 function slicePick(operand: Value): Pick {
-  const [first, second] = (Array.isArray(operand) ? operand : [operand]).map((one) => Math.trunc(numberOf(one as number)));
-  if (second !== undefined && second <= 0) throw new CommandError(28724, "Third argument to $slice must be positive");
+  const [first, second] = (Array.isArray(operand) ? operand : [operand]).map((one) =>
+    Math.trunc(numberOf(one as number)),
+  );
+  if (second !== undefined && second <= 0)
+    throw new CommandError(28724, "Third argument to $slice must be positive");
   return (value) => {
     if (!Array.isArray(value)) return value;
     if (second === undefined) return (first as number) < 0 ? value.slice(first) : value.slice(0, first);
@@ -169,7 +189,8 @@ function slicePick(operand: Value): Pick {
 }
 
 function elemMatchPick(operand: Value): Pick {
-  if (!isDocument(operand)) throw new CommandError("BadValue", "elemMatch: Invalid argument, object required");
+  if (!isDocument(operand))
+    throw new CommandError("BadValue", "elemMatch: Invalid argument, object required");
   const test = compileElementTest(operand, {});
   return (value) => {
     if (!Array.isArray(value)) return undefined;
@@ -182,7 +203,10 @@ const positionalPick: Pick = (value, position) => {
   if (!Array.isArray(value)) return value;
   const index = position?.index;
   if (index === undefined) {
-    throw new CommandError(51246, "Executor error during find command :: caused by :: positional operator '.$' couldn't find a matching element in the array");
+    throw new CommandError(
+      51246,
+      "Executor error during find command :: caused by :: positional operator '.$' couldn't find a matching element in the array",
+    );
   }
   return value.slice(index, index + 1);
 };
@@ -236,14 +260,24 @@ export function compileAddFields(spec: Document): (document: Document, variables
 
 function flattenFields(spec: Document, prefix: string): [string, Value][] {
   return [...spec].flatMap(([name, value]): [string, Value][] => {
-    if (name === "" || name.startsWith("$")) throw new CommandError(16410, "FieldPath field names may not start with '$'. Consider using $getField or $setField.");
-    const nested = isDocument(value) && value.size > 0 && ![...value.keys()].some((key) => key.startsWith("$"));
+    if (name === "" || name.startsWith("$"))
+      throw new CommandError(
+        16410,
+        "FieldPath field names may not start with '$'. Consider using $getField or $setField.",
+      );
+    const nested =
+      isDocument(value) && value.size > 0 && ![...value.keys()].some((key) => key.startsWith("$"));
     return nested ? flattenFields(value, `${prefix}${name}.`) : [[prefix + name, value]];
   });
 }
 
 /** Expressions see the document as it came in, not what other fields of the same stage make of it. */
-function addFields(target: Document, node: Node, source: Document, variables: Variables | undefined): Document {
+function addFields(
+  target: Document,
+  node: Node,
+  source: Document,
+  variables: Variables | undefined,
+): Document {
   const result: Document = new Map(target);
   for (const [name, child] of node.children) {
     if (typeof child.leaf === "function") {
@@ -255,7 +289,12 @@ function addFields(target: Document, node: Node, source: Document, variables: Va
   return result;
 }
 
-function addBelow(value: Value | undefined, node: Node, source: Document, variables: Variables | undefined): Value {
+function addBelow(
+  value: Value | undefined,
+  node: Node,
+  source: Document,
+  variables: Variables | undefined,
+): Value {
   if (Array.isArray(value)) return value.map((element) => addBelow(element, node, source, variables));
-  return addFields(isDocument(value) ? value : new Map(), node, source, variables);
+  return addFields(isDocument(value) ? value : new Map<string, Value>(), node, source, variables);
 }

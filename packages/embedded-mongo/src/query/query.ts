@@ -85,7 +85,8 @@ function* matching({ context, collection, filter, planned, stats }: Prepared): G
   for (const { rid, bytes } of scanRows(context.view, collection, planned.plan, stats)) {
     if (++sinceCheck >= DEADLINE_STRIDE) {
       sinceCheck = 0;
-      if (performance.now() > context.deadline) throw new CommandError("MaxTimeMSExpired", "operation exceeded time limit");
+      if (performance.now() > context.deadline)
+        throw new CommandError("MaxTimeMSExpired", "operation exceeded time limit");
     }
     const position: MatchPosition = { index: undefined };
     if (filter.isEmpty || filter.matches(seenBy(filter, bytes), position)) yield { rid, bytes, position };

@@ -1,4 +1,4 @@
-import { BSONRegExp } from "mongodb";
+import type { BSONRegExp } from "mongodb";
 import { CommandError, notSupported } from "../errors.ts";
 
 /** Longest pattern MongoDB accepts. */
@@ -81,7 +81,8 @@ function translate(pattern: string, multiline: boolean): string {
       source += char + (next ?? "");
       at++;
     } else if (inClass) {
-      if (char === "[" && pattern[at + 1] === ":") throw notSupported("a POSIX class in a regular expression");
+      if (char === "[" && pattern[at + 1] === ":")
+        throw notSupported("a POSIX class in a regular expression");
       if (char === "]") inClass = false;
       source += char === "[" ? "\\[" : char;
     } else if (char === "[") {

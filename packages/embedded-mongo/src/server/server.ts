@@ -81,7 +81,13 @@ function serve(
       socket.destroy();
       return;
     }
-    const request = { requestId: message.readInt32LE(4), db: "", command: new Map(), silent: false, legacy: false };
+    const request = {
+      requestId: message.readInt32LE(4),
+      db: "",
+      command: new Map(),
+      silent: false,
+      legacy: false,
+    };
     const reply = new Map<string, string | number>([
       ["ok", 0],
       ["errmsg", error.message],

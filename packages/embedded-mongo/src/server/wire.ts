@@ -39,12 +39,19 @@ function parseQuery(message: Buffer, requestId: number): WireMessage {
   if (end < 0) throw protocolError("the collection name does not end");
   const ns = message.toString("utf8", HEADER_BYTES + 4, end);
   if (!ns.endsWith(".$cmd")) throw protocolError("OP_QUERY is for commands only");
-  return { requestId, db: ns.slice(0, -5), command: decodeDocument(message, end + 9), silent: false, legacy: true };
+  return {
+    requestId,
+    db: ns.slice(0, -5),
+    command: decodeDocument(message, end + 9),
+    silent: false,
+    legacy: true,
+  };
 }
 
 function parseOpMsg(message: Buffer, requestId: number): WireMessage {
   const flags = message.readUInt32LE(HEADER_BYTES);
-  if (flags & flag.knownRequired & ~(flag.checksumPresent | flag.moreToCome)) throw protocolError("unknown message flags");
+  if (flags & flag.knownRequired & ~(flag.checksumPresent | flag.moreToCome))
+    throw protocolError("unknown message flags");
   const end = message.length - (flags & flag.checksumPresent ? 4 : 0);
   let command: Document | undefined;
   const sequences = new Map<string, Value[]>();
@@ -76,7 +83,12 @@ function readSequence(section: Buffer, sequences: Map<string, Value[]>): void {
 }
 
 /** An answer in the form its request came in. */
-export function formatReply(encoder: Encoder, request: WireMessage, replyId: number, reply: Document): Buffer {
+export function formatReply(
+  encoder: Encoder,
+  request: WireMessage,
+  replyId: number,
+  reply: Document,
+): Buffer {
   const body = encoder.encode(reply);
   const extra = request.legacy ? 20 : 5;
   const message = Buffer.alloc(HEADER_BYTES + extra + body.length);

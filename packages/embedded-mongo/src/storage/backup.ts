@@ -7,7 +7,8 @@ import type { Database } from "./database.ts";
  * when it is whole. Throws EmbeddedMongoError BACKUP_EXISTS.
  */
 export async function backupTo(database: Database, file: string): Promise<void> {
-  if (existsSync(file)) throw new EmbeddedMongoError("BACKUP_EXISTS", `the backup file ${file} exists already`);
+  if (existsSync(file))
+    throw new EmbeddedMongoError("BACKUP_EXISTS", `the backup file ${file} exists already`);
   const partial = `${file}.partial`;
   rmSync(partial, { force: true });
   try {

@@ -29,7 +29,8 @@ function pointBounds(conjuncts: readonly Conjunct[], descending: boolean): Field
   let best: readonly Value[] | undefined;
   for (const { operator, value } of conjuncts) {
     let values: readonly Value[] | undefined;
-    if (operator === "$eq" || ((operator === "$gte" || operator === "$lte") && value === null)) values = [value];
+    if (operator === "$eq" || ((operator === "$gte" || operator === "$lte") && value === null))
+      values = [value];
     else if (operator === "$in") values = value as Value[];
     if (values?.every(isLookupValue) && (!best || values.length < best.length)) best = values;
   }
@@ -60,8 +61,10 @@ function rangeBounds(
 
 function stretchOf({ operator, value }: Conjunct): Stretch | undefined {
   if (operator === "prefix") return prefixStretch(value as string);
-  if (operator !== "$gt" && operator !== "$gte" && operator !== "$lt" && operator !== "$lte") return undefined;
-  if (!isLookupValue(value) || value === null || value instanceof MinKey || value instanceof MaxKey) return undefined;
+  if (operator !== "$gt" && operator !== "$gte" && operator !== "$lt" && operator !== "$lte")
+    return undefined;
+  if (!isLookupValue(value) || value === null || value instanceof MinKey || value instanceof MaxKey)
+    return undefined;
   if (isNumeric(value) && Number.isNaN(numberOf(value))) return undefined;
   const type = typeBounds(value);
   const key = encodeKey([value], [false]);

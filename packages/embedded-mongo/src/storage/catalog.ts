@@ -56,7 +56,10 @@ export function createCatalog(options: {
   const collections = new Map<string, Collection>();
 
   const loadIndexes = (collection: Collection): void => {
-    const rows = connection.all("SELECT id, spec, multikey FROM indexes WHERE collection = ? ORDER BY id", collection.id);
+    const rows = connection.all(
+      "SELECT id, spec, multikey FROM indexes WHERE collection = ? ORDER BY id",
+      collection.id,
+    );
     for (const row of rows) {
       const definition = parseIndexSpec(decodeDocument(row["spec"] as Uint8Array));
       const id = Number(row["id"]);
@@ -77,7 +80,8 @@ export function createCatalog(options: {
       const id = Number(row["id"]);
       // The object of before is kept: cursors hold it.
       const loaded =
-        known.get(id) ?? collectionOf(id, String(row["db"]), String(row["name"]), row["uuid"] as Uint8Array, 0);
+        known.get(id) ??
+        collectionOf(id, String(row["db"]), String(row["name"]), row["uuid"] as Uint8Array, 0);
       const top = connection.get(`SELECT max(rid) AS top FROM ${loaded.table}`)?.["top"];
       loaded.nextRid = Math.max(Number(top ?? 0) + 1, loaded.nextRid);
       loaded.count = undefined;

@@ -1,4 +1,13 @@
-import { closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { BSON } from "mongodb";
@@ -26,13 +35,15 @@ export interface ExportSource {
  * exist yet; it gets its name when it is whole. Throws EmbeddedMongoError EXPORT_EXISTS or EXPORT_NAME.
  */
 export async function exportDump(source: ExportSource, folder: string): Promise<void> {
-  if (existsSync(folder)) throw new EmbeddedMongoError("EXPORT_EXISTS", `the folder ${folder} exists already`);
+  if (existsSync(folder))
+    throw new EmbeddedMongoError("EXPORT_EXISTS", `the folder ${folder} exists already`);
   const partial = `${folder}.partial`;
   rmSync(partial, { recursive: true, force: true });
   mkdirSync(partial, { recursive: true, mode: 0o700 });
   const snapshot = source.database.openSnapshot();
   try {
-    for (const collection of [...source.catalog.list()]) await exportCollection(source, snapshot, collection, partial);
+    for (const collection of [...source.catalog.list()])
+      await exportCollection(source, snapshot, collection, partial);
     renameSync(partial, folder);
   } finally {
     snapshot.close();
@@ -69,7 +80,8 @@ async function exportCollection(
 /** Names become file names as mongodump escapes them: by percent signs. */
 function fileName(name: string): string {
   const escaped = encodeURIComponent(name).replace(/^\./, "%2E");
-  if (escaped.length > MAX_NAME_BYTES) throw new EmbeddedMongoError("EXPORT_NAME", `${name} is too long for a file's name`);
+  if (escaped.length > MAX_NAME_BYTES)
+    throw new EmbeddedMongoError("EXPORT_NAME", `${name} is too long for a file's name`);
   return escaped;
 }
 

@@ -32,7 +32,8 @@ function implies(filter: Filter, wanted: Document): boolean {
 
 function impliesOne(filter: Filter, path: string, operator: string, value: Value): boolean {
   const own = filter.conjuncts.filter((conjunct) => conjunct.path === path);
-  if (own.some((conjunct) => conjunct.operator === operator && valuesEqual(conjunct.value, value))) return true;
+  if (own.some((conjunct) => conjunct.operator === operator && valuesEqual(conjunct.value, value)))
+    return true;
   if (operator === "$exists") return own.some(impliesPresence);
   const condition = compileFilter(new Map([["v", new Map([[operator, value]])]]));
   return own.some(({ operator: asked, value: operand }) => {

@@ -29,11 +29,9 @@ export function keysOf(index: Index, document: Document): DocumentKeys {
   if (index.partial && !index.partial.matches(document)) return noKeys;
   const found: IndexedValue[][] = [];
   const state = { multikey: false };
-  const steps = index.fields.map(({ path }) => ({ value: document as IndexedValue, path }));
+  const steps = index.fields.map(({ path }) => ({ value: document, path }));
   expand(steps, found, state);
-  const indexed = index.sparse
-    ? found.filter((values) => values.some((value) => value !== ABSENT))
-    : found;
+  const indexed = index.sparse ? found.filter((values) => values.some((value) => value !== ABSENT)) : found;
   return { keys: distinctKeys(index, indexed), multikey: state.multikey };
 }
 

@@ -56,16 +56,23 @@ export function parseIndexSpec(spec: Value): IndexDefinition {
   if (!isDocument(spec)) throw new CommandError("TypeMismatch", "an index specification must be an object");
   checkOptions(spec);
   const key = spec.get("key");
-  if (!isDocument(key)) throw new CommandError("FailedToParse", "The 'key' field is a required property of an index specification");
+  if (!isDocument(key))
+    throw new CommandError(
+      "FailedToParse",
+      "The 'key' field is a required property of an index specification",
+    );
   const fields = parseFields(key);
   const name = spec.get("name");
   if (typeof name !== "string" || name === "") {
-    throw new CommandError("FailedToParse", "The 'name' field is a required property of an index specification");
+    throw new CommandError(
+      "FailedToParse",
+      "The 'name' field is a required property of an index specification",
+    );
   }
   const partialSource = parsePartial(spec.get("partialFilterExpression"));
   const sparse = isTruthy(spec.get("sparse"));
   if (sparse && partialSource) {
-    throw new CommandError("CannotCreateIndex", "cannot mix \"partialFilterExpression\" and \"sparse\" options");
+    throw new CommandError("CannotCreateIndex", 'cannot mix "partialFilterExpression" and "sparse" options');
   }
   return {
     name,
@@ -104,7 +111,10 @@ function parseFields(key: Document): IndexDefinition["fields"] {
     if (typeof direction === "string") throw notSupported(`an index of type '${direction}'`);
     const number = isNumeric(direction) ? numberOf(direction) : NaN;
     if (!(number < 0 || number > 0)) {
-      throw new CommandError("CannotCreateIndex", "Values in the index key pattern must be numbers other than 0");
+      throw new CommandError(
+        "CannotCreateIndex",
+        "Values in the index key pattern must be numbers other than 0",
+      );
     }
     if (name === "" || name.startsWith("$") || name.split(".").includes("")) {
       throw new CommandError("CannotCreateIndex", `Index key contains an illegal field name: '${name}'`);
@@ -119,7 +129,7 @@ const partialOperators = new Set(["$eq", "$exists", "$gt", "$gte", "$lt", "$lte"
 function parsePartial(source: Value | undefined): Document | undefined {
   if (source === undefined) return undefined;
   if (!isDocument(source)) {
-    throw new CommandError("CannotCreateIndex", "\"partialFilterExpression\" must be an object");
+    throw new CommandError("CannotCreateIndex", '"partialFilterExpression" must be an object');
   }
   checkPartial(source);
   return source;
@@ -146,10 +156,16 @@ function parseExpiry(value: Value | undefined, fieldCount: number): number | und
   if (value === undefined) return undefined;
   const seconds = isNumeric(value) ? numberOf(value) : NaN;
   if (!(seconds >= 0 && seconds <= MAX_EXPIRY)) {
-    throw new CommandError("CannotCreateIndex", `TTL index 'expireAfterSeconds' option must be within 0 to ${MAX_EXPIRY}`);
+    throw new CommandError(
+      "CannotCreateIndex",
+      `TTL index 'expireAfterSeconds' option must be within 0 to ${MAX_EXPIRY}`,
+    );
   }
   if (fieldCount > 1) {
-    throw new CommandError("CannotCreateIndex", "TTL indexes are single-field indexes, compound indexes do not support TTL");
+    throw new CommandError(
+      "CannotCreateIndex",
+      "TTL indexes are single-field indexes, compound indexes do not support TTL",
+    );
   }
   return seconds;
 }

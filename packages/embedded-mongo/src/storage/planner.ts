@@ -84,7 +84,15 @@ export function planQuery(request: PlanRequest): PlannedQuery {
   return best ?? { plan: { kind: "collection", reverse: false }, sorted: sort.length === 0 };
 }
 
-const scores = { uniquePoint: 100_000, point: 1000, points: 500, range: 300, union: 250, order: 50, hinted: 1 };
+const scores = {
+  uniquePoint: 100_000,
+  point: 1000,
+  points: 500,
+  range: 300,
+  union: 250,
+  order: 50,
+  hinted: 1,
+};
 
 const idAccess: Accessible = {
   name: "_id_",
@@ -154,8 +162,7 @@ function candidateOf(
   if (bounded.ranges.length === 0) return { plan: { kind: "nothing" }, sorted: true, score: Infinity };
   const direction = sort.length === 0 ? "forward" : sortDirection(access, bounded.fixed, sort);
   const sorted = direction !== undefined;
-  const score =
-    bounded.score + (sorted && sort.length > 0 ? scores.order : 0) + (forced ? scores.hinted : 0);
+  const score = bounded.score + (sorted && sort.length > 0 ? scores.order : 0) + (forced ? scores.hinted : 0);
   if (score === 0) return undefined;
   const plan: Plan = {
     kind: "index",

@@ -54,7 +54,10 @@ function parsePush(operand: Value): PushClauses {
   }
   const each = operand.get("$each") as Value;
   if (!Array.isArray(each)) {
-    throw new CommandError("BadValue", `The argument to $each in $push must be an array but it was of type: ${typeName(each)}`);
+    throw new CommandError(
+      "BadValue",
+      `The argument to $each in $push must be an array but it was of type: ${typeName(each)}`,
+    );
   }
   const sort = operand.get("$sort");
   return {
@@ -70,19 +73,24 @@ function integerClause(name: string, operand: Document): number | undefined {
   if (value === undefined) return undefined;
   const number = isNumeric(value) ? numberOf(value) : NaN;
   if (!Number.isInteger(number)) {
-    throw new CommandError("BadValue", `The value for ${name} must be an integer value but was given type: ${typeName(value)}`);
+    throw new CommandError(
+      "BadValue",
+      `The value for ${name} must be an integer value but was given type: ${typeName(value)}`,
+    );
   }
   return number;
 }
 
 function pushOrder(sort: Value): (a: Value, b: Value) => number {
   if (isDocument(sort)) {
-    if (sort.size === 0) throw new CommandError("BadValue", "The sort pattern is empty when it should have at least one field");
+    if (sort.size === 0)
+      throw new CommandError("BadValue", "The sort pattern is empty when it should have at least one field");
     const fields = parseSort(sort);
     return (a, b) => compareSortKeys(elementKey(a, fields), elementKey(b, fields), fields);
   }
   const direction = isNumeric(sort) ? numberOf(sort) : NaN;
-  if (direction !== 1 && direction !== -1) throw new CommandError("BadValue", "The $sort element value must be either 1 or -1");
+  if (direction !== 1 && direction !== -1)
+    throw new CommandError("BadValue", "The $sort element value must be either 1 or -1");
   return (a, b) => compareValues(a, b) * direction;
 }
 
@@ -112,21 +120,31 @@ function setElements(operand: Value): readonly Value[] {
   if (!isDocument(operand) || operand.keys().next().value !== "$each") return [operand];
   const each = operand.get("$each") as Value;
   if (!Array.isArray(each)) {
-    throw new CommandError("TypeMismatch", `The argument to $each in $addToSet must be an array but it was of type ${typeName(each)}`);
+    throw new CommandError(
+      "TypeMismatch",
+      `The argument to $each in $addToSet must be an array but it was of type ${typeName(each)}`,
+    );
   }
   if (operand.size > 1) {
-    throw new CommandError("BadValue", `Found unexpected fields after $each in $addToSet: ${[...operand.keys()].join(", ")}`);
+    throw new CommandError(
+      "BadValue",
+      `Found unexpected fields after $each in $addToSet: ${[...operand.keys()].join(", ")}`,
+    );
   }
   return each;
 }
 
 export function pop(operand: Value, path: string): ArrayChange {
   const end = isNumeric(operand) ? numberOf(operand) : NaN;
-  if (end !== 1 && end !== -1) throw new CommandError("FailedToParse", `$pop expects 1 or -1, found: ${typeName(operand)}`);
+  if (end !== 1 && end !== -1)
+    throw new CommandError("FailedToParse", `$pop expects 1 or -1, found: ${typeName(operand)}`);
   return () => (current) => {
     if (current === undefined) return KEEP;
     if (!Array.isArray(current)) {
-      throw new CommandError("TypeMismatch", `Path '${path}' contains an element of non-array type '${typeName(current)}'`);
+      throw new CommandError(
+        "TypeMismatch",
+        `Path '${path}' contains an element of non-array type '${typeName(current)}'`,
+      );
     }
     return end === 1 ? current.slice(0, -1) : current.slice(1);
   };
@@ -135,7 +153,8 @@ export function pop(operand: Value, path: string): ArrayChange {
 function keepElements(operator: string, keep: (element: Value) => boolean): ArrayChange {
   return () => (current) => {
     if (current === undefined) return KEEP;
-    if (!Array.isArray(current)) throw new CommandError("BadValue", `Cannot apply ${operator} to a non-array value`);
+    if (!Array.isArray(current))
+      throw new CommandError("BadValue", `Cannot apply ${operator} to a non-array value`);
     const kept = current.filter(keep);
     return kept.length === current.length ? KEEP : kept;
   };
@@ -160,7 +179,10 @@ function pullTest(operand: Value): (element: Value) => boolean {
 
 export function pullAll(operand: Value): ArrayChange {
   if (!Array.isArray(operand)) {
-    throw new CommandError("BadValue", `$pullAll requires an array argument but was given a ${typeName(operand)}`);
+    throw new CommandError(
+      "BadValue",
+      `$pullAll requires an array argument but was given a ${typeName(operand)}`,
+    );
   }
   const unwanted = new Set(operand.map(lookupKey));
   return keepElements("$pullAll", (element) => !unwanted.has(lookupKey(element)));

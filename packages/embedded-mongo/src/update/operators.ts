@@ -2,7 +2,16 @@ import { Long, Timestamp } from "mongodb";
 import { add, bigintOf, multiply } from "../bson/arithmetic.ts";
 import { compareValues } from "../bson/compare.ts";
 import { describeValue } from "../engine/duplicate-key.ts";
-import { isDocument, isInt32, isLong, isNumeric, numericType, typeName, type NumericValue, type Value } from "../bson/values.ts";
+import {
+  isDocument,
+  isInt32,
+  isLong,
+  isNumeric,
+  numericType,
+  typeName,
+  type NumericValue,
+  type Value,
+} from "../bson/values.ts";
 import { CommandError } from "../errors.ts";
 import { addToSet, pop, pull, pullAll, push } from "./array-operators.ts";
 import { KEEP, REMOVE, type Change } from "./location.ts";
@@ -65,7 +74,11 @@ function extreme(sign: 1 | -1): FieldOperator {
 }
 
 const currentDate: FieldOperator = (operand, path) => {
-  const type = isDocument(operand) ? operand.get("$type") : operand === true || operand === false ? "date" : undefined;
+  const type = isDocument(operand)
+    ? operand.get("$type")
+    : operand === true || operand === false
+      ? "date"
+      : undefined;
   if (isDocument(operand) && operand.size !== 1) {
     throw new CommandError("BadValue", `the only valid field of the $currentDate option is '$type': ${path}`);
   }
@@ -91,20 +104,33 @@ function isInteger(value: Value | undefined): value is number | Long {
 
 const bit: FieldOperator = (operand, path) => {
   if (!isDocument(operand) || operand.size === 0) {
-    throw new CommandError("BadValue", `The $bit modifier is not compatible with a ${typeName(operand)}. You must pass in an embedded document: {$bit: {field: {and/or/xor: #}}`);
+    throw new CommandError(
+      "BadValue",
+      `The $bit modifier is not compatible with a ${typeName(operand)}. You must pass in an embedded document: {$bit: {field: {and/or/xor: #}}`,
+    );
   }
   const steps = [...operand].map(([name, value]) => {
     const operation = bitOperations.get(name);
-    if (!operation) throw new CommandError("BadValue", `The $bit modifier only supports 'and', 'or', and 'xor', not '${name}'`);
+    if (!operation)
+      throw new CommandError(
+        "BadValue",
+        `The $bit modifier only supports 'and', 'or', and 'xor', not '${name}'`,
+      );
     if (!isInteger(value)) {
-      throw new CommandError("BadValue", `The $bit modifier field must be an Integer(32/64 bit); a '${typeName(value)}' is not supported here: {${path}: ${describeValue(value)}}`);
+      throw new CommandError(
+        "BadValue",
+        `The $bit modifier field must be an Integer(32/64 bit); a '${typeName(value)}' is not supported here: {${path}: ${describeValue(value)}}`,
+      );
     }
     return { operation, value };
   });
   return {
     creates: true,
     change: (id) => (current) =>
-      steps.reduce<number | Long>((result, step) => bitStep(result, step, id), checkedInteger(current, id, path)),
+      steps.reduce<number | Long>(
+        (result, step) => bitStep(result, step, id),
+        checkedInteger(current, id, path),
+      ),
   };
 };
 
@@ -131,10 +157,7 @@ function bitStep(
 export const fieldOperators: ReadonlyMap<string, FieldOperator> = new Map<string, FieldOperator>([
   ["$set", (operand) => ({ creates: true, change: () => () => operand })],
   ["$setOnInsert", (operand) => ({ creates: true, change: () => () => operand })],
-  [
-    "$unset",
-    () => ({ creates: false, change: () => (current) => (current === undefined ? KEEP : REMOVE) }),
-  ],
+  ["$unset", () => ({ creates: false, change: () => (current) => (current === undefined ? KEEP : REMOVE) })],
   ["$inc", arithmetic("$inc", add)],
   ["$mul", arithmetic("$mul", multiply)],
   ["$min", extreme(-1)],

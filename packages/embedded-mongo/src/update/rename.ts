@@ -15,14 +15,23 @@ export function parseRename(from: string, target: Value): Rename {
   }
   const rename = { from: splitPath(from, "EmptyFieldName"), to: splitPath(target, "EmptyFieldName") };
   if (target === "") throw new CommandError("EmptyFieldName", "An empty update path is not valid.");
-  if (target.split(".").some((part) => part.startsWith("$")) || from.split(".").some((part) => part.startsWith("$"))) {
+  if (
+    target.split(".").some((part) => part.startsWith("$")) ||
+    from.split(".").some((part) => part.startsWith("$"))
+  ) {
     throw new CommandError("BadValue", `The source and target field for $rename may not be dynamic: ${from}`);
   }
   if (from === target) {
-    throw new CommandError("BadValue", `The source and target field for $rename must differ: ${from}: "${target}"`);
+    throw new CommandError(
+      "BadValue",
+      `The source and target field for $rename must differ: ${from}: "${target}"`,
+    );
   }
   if (pathsConflict(rename.from, rename.to)) {
-    throw new CommandError("BadValue", `The source and target field for $rename must not be on the same path: ${from}: "${target}"`);
+    throw new CommandError(
+      "BadValue",
+      `The source and target field for $rename must not be on the same path: ${from}: "${target}"`,
+    );
   }
   return rename;
 }

@@ -32,10 +32,12 @@ export interface Update {
 /** Compiles the `u` of an update. Throws CommandError with MongoDB's code for what is wrong. */
 export function compileUpdate(update: Value, arrayFilters: Value | undefined): Update {
   if (Array.isArray(update)) {
-    if (arrayFilters !== undefined) throw new CommandError("FailedToParse", "arrayFilters may not be specified for pipeline-syle updates");
+    if (arrayFilters !== undefined)
+      throw new CommandError("FailedToParse", "arrayFilters may not be specified for pipeline-syle updates");
     return pipelineUpdate(compileTransforms(update));
   }
-  if (!isDocument(update)) throw new CommandError("FailedToParse", "Update argument must be either an object or an array");
+  if (!isDocument(update))
+    throw new CommandError("FailedToParse", "Update argument must be either an object or an array");
   const first = update.keys().next();
   if (first.done || !first.value.startsWith("$")) {
     if (arrayFilters !== undefined && Array.isArray(arrayFilters) && arrayFilters.length > 0) {
@@ -55,14 +57,22 @@ function checkId(before: Document, after: Document, message: (id: string) => str
 function replacement(update: Document): Update {
   for (const name of update.keys()) {
     if (name.startsWith("$")) {
-      throw new CommandError("DollarPrefixedFieldName", `The dollar ($) prefixed field '${name}' in '${name}' is not allowed in the context of an update's replacement document. Consider using an aggregation pipeline with $replaceWith.`);
+      throw new CommandError(
+        "DollarPrefixedFieldName",
+        `The dollar ($) prefixed field '${name}' in '${name}' is not allowed in the context of an update's replacement document. Consider using an aggregation pipeline with $replaceWith.`,
+      );
     }
   }
   return {
     isReplacement: true,
     apply: (document) => {
       if (update.has("_id")) {
-        checkId(document, update, (id) => `After applying the update, the (immutable) field '_id' was found to have been altered to _id: ${id}`);
+        checkId(
+          document,
+          update,
+          (id) =>
+            `After applying the update, the (immutable) field '_id' was found to have been altered to _id: ${id}`,
+        );
       }
       const id = document.get("_id") ?? update.get("_id");
       const next: Document = new Map(id === undefined ? [] : [["_id", id]]);
@@ -76,7 +86,8 @@ function replacement(update: Document): Update {
 /** The server puts its time in place of an empty timestamp at the top level. */
 export function fillTimestamps(document: Document): void {
   for (const [name, value] of document) {
-    if (value instanceof Timestamp && value.isZero() && name !== "_id") document.set(name, currentTimestamp());
+    if (value instanceof Timestamp && value.isZero() && name !== "_id")
+      document.set(name, currentTimestamp());
   }
 }
 
@@ -88,7 +99,11 @@ function pipelineUpdate(transforms: readonly Transform[]): Update {
       const id = document.get("_id");
       const next: Document = new Map(id === undefined ? [] : [["_id", result.get("_id") ?? id]]);
       for (const [name, value] of result) next.set(name, value);
-      checkId(document, next, () => "Performing an update on the path '_id' would modify the immutable field '_id'");
+      checkId(
+        document,
+        next,
+        () => "Performing an update on the path '_id' would modify the immutable field '_id'",
+      );
       return { document: next };
     },
   };
@@ -132,7 +147,10 @@ function operatorUpdate(update: Document, filters: ArrayFilters): Update {
         }
       }
       if (changed.has("_id") && id !== undefined && !valuesEqual(document.get("_id"), id)) {
-        throw new CommandError("ImmutableField", "Performing an update on the path '_id' would modify the immutable field '_id'");
+        throw new CommandError(
+          "ImmutableField",
+          "Performing an update on the path '_id' would modify the immutable field '_id'",
+        );
       }
       return { document, changed };
     },
@@ -142,10 +160,16 @@ function operatorUpdate(update: Document, filters: ArrayFilters): Update {
 function parseSteps(update: Document): Step[] {
   return [...update].flatMap(([operator, fields]) => {
     if (operator !== "$rename" && !fieldOperators.has(operator)) {
-      throw new CommandError("FailedToParse", `Unknown modifier: ${operator}. Expected a valid update modifier or pipeline-style update specified as an array`);
+      throw new CommandError(
+        "FailedToParse",
+        `Unknown modifier: ${operator}. Expected a valid update modifier or pipeline-style update specified as an array`,
+      );
     }
     if (!isDocument(fields)) {
-      throw new CommandError("FailedToParse", `Modifiers operate on fields but we found type ${typeName(fields)} instead. For example: {$mod: {<field>: ...}} not {${operator}: ${describeValue(fields)}}`);
+      throw new CommandError(
+        "FailedToParse",
+        `Modifiers operate on fields but we found type ${typeName(fields)} instead. For example: {$mod: {<field>: ...}} not {${operator}: ${describeValue(fields)}}`,
+      );
     }
     return [...fields].map(([name, operand]) => parseStep(operator, name, operand));
   });
@@ -154,7 +178,10 @@ function parseSteps(update: Document): Step[] {
 function parseStep(operator: string, name: string, operand: Value): Step {
   const path = updatePath(name);
   if (operator === "$rename") return { path, rename: parseRename(name, operand) };
-  const field = (fieldOperators.get(operator) as NonNullable<ReturnType<typeof fieldOperators.get>>)(operand, name);
+  const field = (fieldOperators.get(operator) as NonNullable<ReturnType<typeof fieldOperators.get>>)(
+    operand,
+    name,
+  );
   return { path, field, onInsertOnly: operator === "$setOnInsert" };
 }
 
@@ -162,10 +189,23 @@ function updatePath(name: string): Path {
   if (name === "") throw new CommandError("EmptyFieldName", "An empty update path is not valid.");
   const path = name.split(".");
   if (path.includes("")) {
-    throw new CommandError("EmptyFieldName", `The update path '${name}' contains an empty field name, which is not allowed.`);
+    throw new CommandError(
+      "EmptyFieldName",
+      `The update path '${name}' contains an empty field name, which is not allowed.`,
+    );
   }
-  if (path.some((part, at) => part.startsWith("$") && (at === 0 || !/^\$(?:\[[^\]]*\])?$/.test(part)) && !["$id", "$ref", "$db"].includes(part))) {
-    throw new CommandError("DollarPrefixedFieldName", `The dollar ($) prefixed field '${path.find((part) => part.startsWith("$"))}' in '${name}' is not allowed in the context of an update's replacement document. Consider using an aggregation pipeline with $replaceWith.`);
+  if (
+    path.some(
+      (part, at) =>
+        part.startsWith("$") &&
+        (at === 0 || !/^\$(?:\[[^\]]*\])?$/.test(part)) &&
+        !["$id", "$ref", "$db"].includes(part),
+    )
+  ) {
+    throw new CommandError(
+      "DollarPrefixedFieldName",
+      `The dollar ($) prefixed field '${path.find((part) => part.startsWith("$"))}' in '${name}' is not allowed in the context of an update's replacement document. Consider using an aggregation pipeline with $replaceWith.`,
+    );
   }
   if (path.filter((part) => part === "$").length > 1) {
     throw new CommandError("BadValue", `Too many positional (i.e. '$') elements found in path '${name}'`);
@@ -201,7 +241,10 @@ function claimPath(root: PathNode, path: Path): void {
 }
 
 function conflict(path: Path, at: Path): CommandError {
-  return new CommandError("ConflictingUpdateOperators", `Updating the path '${path.join(".")}' would create a conflict at '${at.join(".")}'`);
+  return new CommandError(
+    "ConflictingUpdateOperators",
+    `Updating the path '${path.join(".")}' would create a conflict at '${at.join(".")}'`,
+  );
 }
 
 /** Two filters may choose the same element: only the document shows it. */

@@ -12,7 +12,10 @@ export function upsertBase(filter: Document): Document {
   const document: Document = new Map();
   for (const [at, { path, value }] of equalities.entries()) {
     if (equalities.some((other, index) => index < at && pathsConflict(other.path, path))) {
-      throw new CommandError("NotSingleValueField", `cannot infer query fields to set, path '${path.join(".")}' is matched twice`);
+      throw new CommandError(
+        "NotSingleValueField",
+        `cannot infer query fields to set, path '${path.join(".")}' is matched twice`,
+      );
     }
     changeAt(document, path, () => value, true);
   }

@@ -3,7 +3,21 @@ import type { Random } from "./random.ts";
 import type { Json, JsonObject } from "./model-values.ts";
 
 /** Few names and few values, so that conditions meet, types mix and paths conflict. */
-const paths = ["a", "b", "tags", "n", "n.x", "n.y", "n.x.z", "list", "list.x", "list.y", "list.0", "tags.1", "k"];
+const paths = [
+  "a",
+  "b",
+  "tags",
+  "n",
+  "n.x",
+  "n.y",
+  "n.x.z",
+  "list",
+  "list.x",
+  "list.y",
+  "list.0",
+  "tags.1",
+  "k",
+];
 const words = ["", "a", "b", "ab", "é", "z\u{1f600}"];
 
 export function scalar(random: Random): Json {
@@ -29,13 +43,18 @@ export function scalar(random: Random): Json {
 export function value(random: Random, depth = 0): Json {
   const kind = random.below(10);
   if (depth > 1 || kind < 6) return scalar(random);
-  if (kind < 8) return Array.from({ length: random.below(4) }, () => (random.chance(0.4) ? object(random, depth + 1) : scalar(random)));
+  if (kind < 8)
+    return Array.from({ length: random.below(4) }, () =>
+      random.chance(0.4) ? object(random, depth + 1) : scalar(random),
+    );
   return object(random, depth + 1);
 }
 
 function object(random: Random, depth: number): JsonObject {
   const names = random.chance(0.5) ? ["x", "y", "z"] : ["y", "x"];
-  return Object.fromEntries(names.slice(0, random.below(names.length + 1)).map((name) => [name, value(random, depth)]));
+  return Object.fromEntries(
+    names.slice(0, random.below(names.length + 1)).map((name) => [name, value(random, depth)]),
+  );
 }
 
 export function document(random: Random, id: number): JsonObject {
@@ -67,7 +86,11 @@ function condition(random: Random): Json {
     case 8:
       return { $all: [scalar(random), scalar(random)].slice(0, 1 + random.below(2)) };
     case 9:
-      return { $elemMatch: random.chance(0.5) ? { $gte: scalar(random), $lt: scalar(random) } : { x: scalar(random) } };
+      return {
+        $elemMatch: random.chance(0.5)
+          ? { $gte: scalar(random), $lt: scalar(random) }
+          : { x: scalar(random) },
+      };
     case 10:
       return { $not: { $gt: scalar(random) } };
     case 11:
@@ -100,7 +123,12 @@ function operand(random: Random, operator: string): Json {
     case "$addToSet":
       return random.chance(0.5) ? value(random) : { $each: [scalar(random), scalar(random)] };
     case "$pull":
-      return random.pick<() => Json>([() => scalar(random), () => ({ x: scalar(random) }), () => ({ $gt: scalar(random) }), () => ({ $in: [scalar(random), scalar(random)] })])();
+      return random.pick<() => Json>([
+        () => scalar(random),
+        () => ({ x: scalar(random) }),
+        () => ({ $gt: scalar(random) }),
+        () => ({ $in: [scalar(random), scalar(random)] }),
+      ])();
     case "$pullAll":
       return [scalar(random), scalar(random)];
     case "$unset":
@@ -118,7 +146,22 @@ function pushClauses(random: Random): JsonObject {
   return clauses;
 }
 
-const operators = ["$set", "$set", "$unset", "$inc", "$mul", "$min", "$max", "$push", "$addToSet", "$pop", "$pull", "$pullAll", "$rename", "$setOnInsert"];
+const operators = [
+  "$set",
+  "$set",
+  "$unset",
+  "$inc",
+  "$mul",
+  "$min",
+  "$max",
+  "$push",
+  "$addToSet",
+  "$pop",
+  "$pull",
+  "$pullAll",
+  "$rename",
+  "$setOnInsert",
+];
 
 export function update(random: Random): JsonObject {
   const made: JsonObject = {};
@@ -130,7 +173,8 @@ export function update(random: Random): JsonObject {
       const target = random.pick(["r", "n.r", "b"]);
       if (target === path || path.startsWith(`${target}.`) || target.startsWith(`${path}.`)) continue;
       made[operator] = { ...(made[operator] as JsonObject | undefined), [path]: target };
-    } else made[operator] = { ...(made[operator] as JsonObject | undefined), [path]: operand(random, operator) };
+    } else
+      made[operator] = { ...(made[operator] as JsonObject | undefined), [path]: operand(random, operator) };
   }
   return Object.keys(made).length > 0 ? made : { $set: { a: 1 } };
 }
@@ -138,6 +182,7 @@ export function update(random: Random): JsonObject {
 export function sort(random: Random): Record<string, 1 | -1> {
   const made: Record<string, 1 | -1> = {};
   const count = random.below(3);
-  for (let at = 0; at < count; at++) made[random.pick(["a", "b", "n.x", "tags", "k", "list.x"])] = random.pick([1, -1]);
+  for (let at = 0; at < count; at++)
+    made[random.pick(["a", "b", "n.x", "tags", "k", "list.x"])] = random.pick([1, -1]);
   return { ...made, _id: 1 };
 }

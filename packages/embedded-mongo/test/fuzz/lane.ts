@@ -37,7 +37,8 @@ export async function createLane(collection: Collection<Document>, random: Rando
     throw new Difference(`${what}: ${JSON.stringify(details)}`);
   };
 
-  const found = (filter: JsonObject): JsonObject[] => [...model.values()].filter((one) => matches(one, filter));
+  const found = (filter: JsonObject): JsonObject[] =>
+    [...model.values()].filter((one) => matches(one, filter));
 
   const ordered = (documents: JsonObject[], sort: Record<string, 1 | -1>): JsonObject[] =>
     [...documents].sort((a, b) => {
@@ -59,18 +60,27 @@ export async function createLane(collection: Collection<Document>, random: Rando
     a === emptyArray || b === emptyArray ? a === b : order(a, b) === 0;
   const breaksUnique = (document: JsonObject): boolean =>
     [...model.values()].some(
-      (other) => other["_id"] !== document["_id"] && keysOf(other).some((key) => keysOf(document).some((own) => sameKey(key, own))),
+      (other) =>
+        other["_id"] !== document["_id"] &&
+        keysOf(other).some((key) => keysOf(document).some((own) => sameKey(key, own))),
     );
 
   /** Two arrays along one compound index cannot be indexed. */
   const breaksParallel = (document: JsonObject): boolean => {
     if (Array.isArray(document["a"]) && Array.isArray(document["b"])) return true;
-    return matches(document, { a: { $gt: 0 } }) && Array.isArray(document["b"]) && Array.isArray(document["list"]);
+    return (
+      matches(document, { a: { $gt: 0 } }) && Array.isArray(document["b"]) && Array.isArray(document["list"])
+    );
   };
   const storable = (document: JsonObject): boolean => !breaksUnique(document) && !breaksParallel(document);
 
   /** Runs the store's part; true when it refused, as the model expects or not. */
-  const attempt = async (expected: boolean, what: string, details: unknown, run: () => Promise<void>): Promise<boolean> => {
+  const attempt = async (
+    expected: boolean,
+    what: string,
+    details: unknown,
+    run: () => Promise<void>,
+  ): Promise<boolean> => {
     try {
       await run();
     } catch (error) {
@@ -84,7 +94,10 @@ export async function createLane(collection: Collection<Document>, random: Rando
   };
 
   const insert = async (): Promise<void> => {
-    const document = generate.document(random, nextId > 1 && random.chance(0.1) ? 1 + random.below(nextId - 1) : nextId++);
+    const document = generate.document(
+      random,
+      nextId > 1 && random.chance(0.1) ? 1 + random.below(nextId - 1) : nextId++,
+    );
     const refused = model.has(document["_id"] as number) || !storable(document);
     await attempt(refused, "insert", document, async () => void (await collection.insertOne(copy(document))));
     if (!refused) model.set(document["_id"] as number, document);
@@ -107,10 +120,16 @@ export async function createLane(collection: Collection<Document>, random: Rando
     const before = found(filter)[0];
     const conflict = outcome({ _id: 0 }, { $set: { unrelated: 1 } }) !== undefined && conflicts(update);
     const after = before ? outcome(before, update) : undefined;
-    await attempt(conflict || (before !== undefined && after === undefined), "updateOne", { filter, update, before }, async () => {
-      const result = await collection.updateOne(filter as never, update);
-      if (result.matchedCount !== (before ? 1 : 0)) differ("updateOne matched", { filter, update, before, result });
-    });
+    await attempt(
+      conflict || (before !== undefined && after === undefined),
+      "updateOne",
+      { filter, update, before },
+      async () => {
+        const result = await collection.updateOne(filter as never, update);
+        if (result.matchedCount !== (before ? 1 : 0))
+          differ("updateOne matched", { filter, update, before, result });
+      },
+    );
     if (after && !conflict) model.set(id, after);
     await compareOne(id, { update, before });
   };
@@ -127,21 +146,24 @@ export async function createLane(collection: Collection<Document>, random: Rando
 
   const compareOne = async (id: number, details: unknown): Promise<void> => {
     const stored = (await collection.findOne({ _id: id as never })) as JsonObject | null;
-    if (!same(stored ?? undefined, model.get(id))) differ("after the operation", { details, stored, model: model.get(id) });
+    if (!same(stored ?? undefined, model.get(id)))
+      differ("after the operation", { details, stored, model: model.get(id) });
   };
 
   const updateMany = async (): Promise<void> => {
     const filter = generate.filter(random);
     const { $rename: _unused, ...update } = generate.update(random);
     for (const fields of Object.values(update)) delete (fields as JsonObject)["k"];
-    for (const operator of Object.keys(update)) if (Object.keys(update[operator] as JsonObject).length === 0) delete update[operator];
+    for (const operator of Object.keys(update))
+      if (Object.keys(update[operator] as JsonObject).length === 0) delete update[operator];
     if (Object.keys(update).length === 0 || conflicts(update)) return;
     const before = found(filter);
     const after = before.map((one) => outcome(one, update));
     const refused = after.includes(undefined);
     await attempt(refused, "updateMany", { filter, update }, async () => {
       const result = await collection.updateMany(filter, update);
-      if (result.matchedCount !== before.length) differ("updateMany matched", { filter, update, expected: before.length, result });
+      if (result.matchedCount !== before.length)
+        differ("updateMany matched", { filter, update, expected: before.length, result });
     });
     // After a refusal some are changed and some are not, by an order nobody promises.
     for (const [at, one] of before.entries()) {
@@ -163,10 +185,16 @@ export async function createLane(collection: Collection<Document>, random: Rando
     if (conflicts(update)) return;
     const before = ordered(found(filter), sort)[0];
     const after = before ? outcome(before, update) : undefined;
-    await attempt(before !== undefined && after === undefined, "findOneAndUpdate", { filter, sort, update, before }, async () => {
-      const result = await collection.findOneAndUpdate(filter, update, { sort, returnDocument: "after" });
-      if (!same((result as JsonObject | null) ?? undefined, after)) differ("findOneAndUpdate gave", { filter, sort, update, before, after, result });
-    });
+    await attempt(
+      before !== undefined && after === undefined,
+      "findOneAndUpdate",
+      { filter, sort, update, before },
+      async () => {
+        const result = await collection.findOneAndUpdate(filter, update, { sort, returnDocument: "after" });
+        if (!same(result ?? undefined, after))
+          differ("findOneAndUpdate gave", { filter, sort, update, before, after, result });
+      },
+    );
     if (before && after) model.set(before["_id"] as number, after);
   };
 
@@ -175,7 +203,12 @@ export async function createLane(collection: Collection<Document>, random: Rando
     const update = generate.update(random);
     if (conflicts(update)) return;
     const after = outcome({ _id: id }, update, true);
-    await attempt(after === undefined, "upsert", { id, update }, async () => void (await collection.updateOne({ _id: id as never }, update, { upsert: true })));
+    await attempt(
+      after === undefined,
+      "upsert",
+      { id, update },
+      async () => void (await collection.updateOne({ _id: id as never }, update, { upsert: true })),
+    );
     if (after) model.set(id, after);
     await compareOne(id, { update });
   };
@@ -184,15 +217,24 @@ export async function createLane(collection: Collection<Document>, random: Rando
     const id = 1 + random.below(nextId);
     const { _id, ...rest } = generate.document(random, id);
     const refused = model.has(id) && !storable({ _id: id, ...rest });
-    await attempt(refused, "replaceOne", rest, async () => void (await collection.replaceOne({ _id: id as never }, copy(rest))));
+    await attempt(
+      refused,
+      "replaceOne",
+      rest,
+      async () => void (await collection.replaceOne({ _id: id as never }, copy(rest))),
+    );
     if (model.has(id) && !refused) model.set(id, { _id: id, ...rest });
   };
 
   const remove = async (): Promise<void> => {
     const many = random.chance(0.15);
-    const filter = many ? { k: { $lt: random.below(3) }, ...generate.filter(random) } : { _id: 1 + random.below(nextId), ...generate.filter(random) };
+    const filter = many
+      ? { k: { $lt: random.below(3) }, ...generate.filter(random) }
+      : { _id: 1 + random.below(nextId), ...generate.filter(random) };
     const gone = found(filter);
-    const result = many ? await collection.deleteMany(filter as never) : await collection.deleteOne(filter as never);
+    const result = many
+      ? await collection.deleteMany(filter as never)
+      : await collection.deleteOne(filter as never);
     if (result.deletedCount !== gone.length) differ("delete", { filter, expected: gone.length, result });
     for (const one of gone) model.delete(one["_id"] as number);
   };
@@ -203,9 +245,18 @@ export async function createLane(collection: Collection<Document>, random: Rando
     const skip = random.below(3);
     const limit = random.below(6);
     const expected = ordered(found(filter), sort).slice(skip, limit > 0 ? skip + limit : undefined);
-    const results = (await collection.find(filter, { sort, skip, limit, batchSize: 3 }).toArray()) as unknown as JsonObject[];
+    const results = (await collection
+      .find(filter, { sort, skip, limit, batchSize: 3 })
+      .toArray()) as unknown as JsonObject[];
     if (results.length !== expected.length || !results.every((one, at) => same(one, expected[at]))) {
-      differ("find", { filter, sort, skip, limit, expected: expected.map((one) => one["_id"]), results: results.map((one) => one["_id"]) });
+      differ("find", {
+        filter,
+        sort,
+        skip,
+        limit,
+        expected: expected.map((one) => one["_id"]),
+        results: results.map((one) => one["_id"]),
+      });
     }
   };
 
@@ -221,10 +272,15 @@ export async function createLane(collection: Collection<Document>, random: Rando
     const expected: Json[] = [];
     for (const one of found(filter)) {
       const value = one[field];
-      for (const item of Array.isArray(value) ? value : value === undefined ? [] : [value]) if (!expected.some((other) => same(other, item))) expected.push(item);
+      for (const item of Array.isArray(value) ? value : value === undefined ? [] : [value])
+        if (!expected.some((other) => same(other, item))) expected.push(item);
     }
     const results = (await collection.distinct(field, filter)) as Json[];
-    if (results.length !== expected.length || !results.every((one) => expected.some((other) => same(other, one)))) differ("distinct", { filter, field, expected, results });
+    if (
+      results.length !== expected.length ||
+      !results.every((one) => expected.some((other) => same(other, one)))
+    )
+      differ("distinct", { filter, field, expected, results });
   };
 
   const project = async (): Promise<void> => {
@@ -232,23 +288,52 @@ export async function createLane(collection: Collection<Document>, random: Rando
     const keep = random.chance(0.5);
     if (names.length === 0) return;
     const filter = { _id: 1 + random.below(nextId) };
-    const result = (await collection.findOne(filter as never, { projection: Object.fromEntries(names.map((name) => [name, keep ? 1 : 0])) })) as JsonObject | null;
+    const result = (await collection.findOne(filter as never, {
+      projection: Object.fromEntries(names.map((name) => [name, keep ? 1 : 0])),
+    })) as JsonObject | null;
     const whole = found(filter)[0];
-    const expected = whole && Object.fromEntries(Object.entries(whole).filter(([name]) => name === "_id" || names.includes(name) === keep));
+    const expected =
+      whole &&
+      Object.fromEntries(
+        Object.entries(whole).filter(([name]) => name === "_id" || names.includes(name) === keep),
+      );
     if (!same(result ?? undefined, expected)) differ("projection", { names, keep, expected, result });
   };
 
-  const weighted = [insert, insert, insert, updateOne, updateOne, updateOne, updateOne, updateMany, findOneAndUpdate, findOneAndUpdate, upsert, replace, remove, remove, query, query, query, query, count, distinct, project];
+  const weighted = [
+    insert,
+    insert,
+    insert,
+    updateOne,
+    updateOne,
+    updateOne,
+    updateOne,
+    updateMany,
+    findOneAndUpdate,
+    findOneAndUpdate,
+    upsert,
+    replace,
+    remove,
+    remove,
+    query,
+    query,
+    query,
+    query,
+    count,
+    distinct,
+    project,
+  ];
 
   return {
     step: () => random.pick(weighted)(),
     compareAll: async () => {
       const stored = (await collection.find().sort({ _id: 1 }).toArray()) as unknown as JsonObject[];
       const expected = [...model.values()].sort((a, b) => Number(a["_id"]) - Number(b["_id"]));
-      if (stored.length !== expected.length) differ("number of documents", { stored: stored.length, expected: expected.length });
-      for (const [at, one] of stored.entries()) if (!same(one, expected[at])) differ("document", { stored: one, expected: expected[at] });
+      if (stored.length !== expected.length)
+        differ("number of documents", { stored: stored.length, expected: expected.length });
+      for (const [at, one] of stored.entries())
+        if (!same(one, expected[at])) differ("document", { stored: one, expected: expected[at] });
     },
     refusals: () => refusals,
   };
 }
-

@@ -49,13 +49,29 @@ function field(document: JsonObject, path: string, operators: JsonObject): boole
       case "$ne":
         return !some(document, path, equals(operand));
       case "$gt":
-        return some(document, path, compares(operand, (result) => result > 0));
+        return some(
+          document,
+          path,
+          compares(operand, (result) => result > 0),
+        );
       case "$gte":
-        return some(document, path, compares(operand, (result) => result >= 0));
+        return some(
+          document,
+          path,
+          compares(operand, (result) => result >= 0),
+        );
       case "$lt":
-        return some(document, path, compares(operand, (result) => result < 0));
+        return some(
+          document,
+          path,
+          compares(operand, (result) => result < 0),
+        );
       case "$lte":
-        return some(document, path, compares(operand, (result) => result <= 0));
+        return some(
+          document,
+          path,
+          compares(operand, (result) => result <= 0),
+        );
       case "$in":
         return (operand as Json[]).some((one) => some(document, path, equals(one)));
       case "$nin":
@@ -63,13 +79,20 @@ function field(document: JsonObject, path: string, operators: JsonObject): boole
       case "$exists":
         return some(document, path, (value) => value !== undefined) === operand;
       case "$size":
-        return reach(document, path.split(".")).whole.some((value) => Array.isArray(value) && value.length === operand);
+        return reach(document, path.split(".")).whole.some(
+          (value) => Array.isArray(value) && value.length === operand,
+        );
       case "$all":
-        return (operand as Json[]).length > 0 && (operand as Json[]).every((one) => some(document, path, equals(one)));
+        return (
+          (operand as Json[]).length > 0 &&
+          (operand as Json[]).every((one) => some(document, path, equals(one)))
+        );
       case "$not":
         return !field(document, path, operand as JsonObject);
       case "$elemMatch":
-        return reach(document, path.split(".")).whole.some((value) => Array.isArray(value) && value.some((one) => element(one, operand as JsonObject)));
+        return reach(document, path.split(".")).whole.some(
+          (value) => Array.isArray(value) && value.some((one) => element(one, operand as JsonObject)),
+        );
       default:
         throw new Error(`the model has no ${operator}`);
     }
@@ -86,16 +109,25 @@ export function matches(document: JsonObject, filter: JsonObject): boolean {
     if (name === "$and") return (condition as JsonObject[]).every((one) => matches(document, one));
     if (name === "$or") return (condition as JsonObject[]).some((one) => matches(document, one));
     if (name === "$nor") return !(condition as JsonObject[]).some((one) => matches(document, one));
-    return isOperators(condition) ? field(document, name, condition) : some(document, name, equals(condition));
+    return isOperators(condition)
+      ? field(document, name, condition)
+      : some(document, name, equals(condition));
   });
 }
 
 /** The documented sort: of an array its least element ascending, its greatest descending; an empty one is least. */
-export function sortValue(document: JsonObject, path: string, direction: number): { empty: boolean; value: Json | undefined } {
+export function sortValue(
+  document: JsonObject,
+  path: string,
+  direction: number,
+): { empty: boolean; value: Json | undefined } {
   const { whole, elements } = reach(document, path.split("."));
-  const [only] = whole;
-  if (whole.length === 1 && Array.isArray(only) && only.length === 0) return { empty: true, value: undefined };
   const values: (Json | undefined)[] = [...whole.filter((value) => !Array.isArray(value)), ...elements];
+  const someEmpty = whole.some((value) => Array.isArray(value) && value.length === 0);
+  if (someEmpty && (direction === 1 || values.length === 0)) return { empty: true, value: undefined };
   if (values.length === 0) return { empty: false, value: undefined };
-  return { empty: false, value: values.reduce((best, value) => (order(value, best) * direction < 0 ? value : best)) };
+  return {
+    empty: false,
+    value: values.reduce((best, value) => (order(value, best) * direction < 0 ? value : best)),
+  };
 }

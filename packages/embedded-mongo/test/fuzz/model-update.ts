@@ -34,12 +34,15 @@ function parentOf(document: JsonObject, path: readonly string[], create: boolean
       container = made;
     }
   }
-  if (create && Array.isArray(container) && !/^\d+$/.test(path.at(-1) as string)) throw new Refused("a name in an array");
+  if (create && Array.isArray(container) && !/^\d+$/.test(path.at(-1) as string))
+    throw new Refused("a name in an array");
   return container;
 }
 
 function conflicting(paths: readonly string[]): boolean {
-  return paths.some((one, at) => paths.some((other, index) => index !== at && (one === other || other.startsWith(`${one}.`))));
+  return paths.some((one, at) =>
+    paths.some((other, index) => index !== at && (one === other || other.startsWith(`${one}.`))),
+  );
 }
 
 /** Applies an update with operators; throws Refused where MongoDB would. Field order is as MongoDB makes it. */
@@ -47,7 +50,9 @@ export function applyUpdate(before: JsonObject, update: JsonObject, inserting: b
   const steps = Object.entries(update).flatMap(([operator, fields]) =>
     Object.entries(fields as JsonObject).map(([path, operand]) => ({ operator, path, operand })),
   );
-  const paths = steps.flatMap((step) => (step.operator === "$rename" ? [step.path, step.operand as string] : [step.path]));
+  const paths = steps.flatMap((step) =>
+    step.operator === "$rename" ? [step.path, step.operand as string] : [step.path],
+  );
   if (conflicting(paths)) throw new Refused("conflicting paths");
   const document = copy(before);
   steps.sort((a, b) => comparePaths(a.path, b.path));
@@ -158,8 +163,18 @@ function pulls(value: Json, operand: Json): boolean {
 
 function pushed(values: Json[], operand: Json): Json[] {
   if (!isObject(operand) || !Object.hasOwn(operand, "$each")) return [...values, copy(operand)];
-  const { $each, $position, $sort, $slice } = operand as { $each: Json[]; $position?: number; $sort?: number; $slice?: number };
-  const at = $position === undefined ? values.length : $position < 0 ? Math.max(0, values.length + $position) : Math.min($position, values.length);
+  const { $each, $position, $sort, $slice } = operand as {
+    $each: Json[];
+    $position?: number;
+    $sort?: number;
+    $slice?: number;
+  };
+  const at =
+    $position === undefined
+      ? values.length
+      : $position < 0
+        ? Math.max(0, values.length + $position)
+        : Math.min($position, values.length);
   values.splice(at, 0, ...$each.map(copy));
   if ($sort !== undefined) {
     const indexed = values.map((value, index) => ({ value, index }));
@@ -171,7 +186,8 @@ function pushed(values: Json[], operand: Json): Json[] {
 }
 
 function added(values: Json[], operand: Json): Json[] {
-  const news = isObject(operand) && Object.hasOwn(operand, "$each") ? (operand["$each"] as Json[]) : [operand];
+  const news =
+    isObject(operand) && Object.hasOwn(operand, "$each") ? (operand["$each"] as Json[]) : [operand];
   for (const one of news) if (!values.some((other) => same(other, one))) values.push(copy(one));
   return values;
 }

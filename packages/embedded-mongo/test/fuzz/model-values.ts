@@ -30,7 +30,8 @@ export function order(a: Json | undefined, b: Json | undefined): number {
   if (ranks !== 0) return ranks;
   if (a === undefined || b === undefined || a === null || b === null) return 0;
   if (typeof a === "string") return Buffer.compare(Buffer.from(a), Buffer.from(b as string));
-  if (a instanceof ObjectId) return Buffer.compare(Buffer.from(a.toHexString()), Buffer.from((b as ObjectId).toHexString()));
+  if (a instanceof ObjectId)
+    return Buffer.compare(Buffer.from(a.toHexString()), Buffer.from((b as ObjectId).toHexString()));
   if (Array.isArray(a)) return orderLists(a, b as Json[]);
   if (isObject(a)) return orderObjects(a, b as JsonObject);
   return Number(a) - Number(b);

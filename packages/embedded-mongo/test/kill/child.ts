@@ -30,7 +30,12 @@ async function inserts(writer: number): Promise<void> {
 async function bulks(writer: number): Promise<void> {
   for (let at = 0; ; at++) {
     const ids = Array.from({ length: 20 }, (_, n) => `${run}-b${writer}-${at}-${n}`);
-    await items.bulkWrite(ids.map((id) => ({ updateOne: { filter: { _id: id }, update: { $set: { code: id, n: 5 } }, upsert: true } })), { ordered: false });
+    await items.bulkWrite(
+      ids.map((id) => ({
+        updateOne: { filter: { _id: id }, update: { $set: { code: id, n: 5 } }, upsert: true },
+      })),
+      { ordered: false },
+    );
     process.stdout.write(ids.map((id) => `I ${id}\nU ${id} 5\n`).join(""));
   }
 }

@@ -43,7 +43,9 @@ export async function killAgainAndAgain(dataDir: string, kills: number): Promise
 function writeUntilKilled(dataDir: string, run: number, acknowledged: Acknowledged): Promise<number> {
   return new Promise((resolve, reject) => {
     const script = fileURLToPath(new URL("./child.ts", import.meta.url));
-    const child = spawn(process.execPath, ["--import", "tsx", script, dataDir, String(run)], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(process.execPath, ["--import", "tsx", script, dataDir, String(run)], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     let rest = "";
     let ready = 0;
     let seen = 0;
@@ -74,14 +76,18 @@ async function findLost(dataDir: string, acknowledged: Acknowledged): Promise<st
   const client = new MongoClient(store.uri);
   try {
     const db = client.db("kill");
-    const items = new Map((await db.collection("items").find().toArray()).map((one) => [String(one._id), one]));
+    const items = new Map(
+      (await db.collection("items").find().toArray()).map((one) => [String(one._id), one]),
+    );
     const pairs = new Set((await db.collection("pairs").find().toArray()).map((one) => String(one._id)));
     const lost: string[] = [];
     for (const id of acknowledged.inserts) if (!items.has(id)) lost.push(`insert ${id}`);
     for (const [id, n] of acknowledged.updates) if (items.get(id)?.["n"] !== n) lost.push(`update ${id}`);
-    for (const id of acknowledged.transactions) if (!items.has(id) || !pairs.has(id)) lost.push(`transaction ${id}`);
+    for (const id of acknowledged.transactions)
+      if (!items.has(id) || !pairs.has(id)) lost.push(`transaction ${id}`);
     // What was not acknowledged may be there or not, but a transaction is there in whole or not at all.
-    for (const id of items.keys()) if (id.includes("-t-") && !pairs.has(id)) lost.push(`half of transaction ${id}`);
+    for (const id of items.keys())
+      if (id.includes("-t-") && !pairs.has(id)) lost.push(`half of transaction ${id}`);
     for (const [id, one] of items) {
       const byIndex = await db.collection("items").findOne({ code: one["code"] as string });
       if (String(byIndex?._id) !== id) lost.push(`index entry of ${id}`);
@@ -96,7 +102,9 @@ async function findLost(dataDir: string, acknowledged: Acknowledged): Promise<st
 function integrityOf(dataDir: string): string {
   const sqlite = new DatabaseSync(join(dataDir, "data.sqlite"));
   try {
-    return String((sqlite.prepare("PRAGMA integrity_check").get() as { integrity_check: string }).integrity_check);
+    return String(
+      (sqlite.prepare("PRAGMA integrity_check").get() as { integrity_check: string }).integrity_check,
+    );
   } finally {
     sqlite.close();
   }

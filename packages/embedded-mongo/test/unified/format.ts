@@ -91,7 +91,10 @@ function compareVersions(a: string, b: string): number {
 }
 
 /** Whether a server of this version and kind is one the test is for. */
-export function isMet(requirements: readonly Requirement[] | undefined, server: { version: string; topology: string }): boolean {
+export function isMet(
+  requirements: readonly Requirement[] | undefined,
+  server: { version: string; topology: string },
+): boolean {
   if (!requirements || requirements.length === 0) return true;
   return requirements.some(
     (one) =>

@@ -25,10 +25,17 @@ function numberOf(value: unknown): number | undefined {
 }
 
 /** Checks a value by the rules of the unified test format. Throws Mismatch. */
-export function match(expected: unknown, actual: unknown, scope: MatchScope, path = "result", root = true): void {
+export function match(
+  expected: unknown,
+  actual: unknown,
+  scope: MatchScope,
+  path = "result",
+  root = true,
+): void {
   if (isPlain(expected)) {
     const [operator] = Object.keys(expected);
-    if (operator?.startsWith("$$")) return matchSpecial(operator, expected[operator], actual, scope, path, root);
+    if (operator?.startsWith("$$"))
+      return matchSpecial(operator, expected[operator], actual, scope, path, root);
     return matchDocument(expected, actual, scope, path, root);
   }
   if (Array.isArray(expected)) {
@@ -43,8 +50,15 @@ export function match(expected: unknown, actual: unknown, scope: MatchScope, pat
   }
 }
 
-function matchDocument(expected: Plain, actual: unknown, scope: MatchScope, path: string, root: boolean): void {
-  if (typeof actual !== "object" || actual === null || Array.isArray(actual)) throw mismatch(path, expected, actual);
+function matchDocument(
+  expected: Plain,
+  actual: unknown,
+  scope: MatchScope,
+  path: string,
+  root: boolean,
+): void {
+  if (typeof actual !== "object" || actual === null || Array.isArray(actual))
+    throw mismatch(path, expected, actual);
   // The driver sends sort orders as Maps.
   const fields = (actual instanceof Map ? Object.fromEntries(actual) : actual) as Plain;
   for (const [name, wanted] of Object.entries(expected)) {
@@ -54,16 +68,25 @@ function matchDocument(expected: Plain, actual: unknown, scope: MatchScope, path
       throw mismatch(`${path}.${name}`, wanted, undefined);
     }
     if (special === "$$exists") {
-      if ((wanted as Plain)["$$exists"] !== (present && fields[name] !== undefined)) throw mismatch(`${path}.${name}`, wanted, fields[name]);
+      if ((wanted as Plain)["$$exists"] !== (present && fields[name] !== undefined))
+        throw mismatch(`${path}.${name}`, wanted, fields[name]);
     } else match(wanted, fields[name], scope, `${path}.${name}`, false);
   }
   if (root && scope.rootExtras) return;
   for (const name of Object.keys(fields)) {
-    if (!Object.hasOwn(expected, name) && fields[name] !== undefined) throw new Mismatch(`${path} has an unexpected field ${name}`);
+    if (!Object.hasOwn(expected, name) && fields[name] !== undefined)
+      throw new Mismatch(`${path} has an unexpected field ${name}`);
   }
 }
 
-function matchSpecial(operator: string, operand: unknown, actual: unknown, scope: MatchScope, path: string, root: boolean): void {
+function matchSpecial(
+  operator: string,
+  operand: unknown,
+  actual: unknown,
+  scope: MatchScope,
+  path: string,
+  root: boolean,
+): void {
   switch (operator) {
     case "$$unsetOrMatches":
       if (actual === undefined || actual === null) return;
@@ -73,7 +96,8 @@ function matchSpecial(operator: string, operand: unknown, actual: unknown, scope
       return;
     case "$$type": {
       const types = Array.isArray(operand) ? operand : [operand];
-      if (!types.includes(typeOf(actual)) && !(types.includes("number") && numberOf(actual) !== undefined)) throw mismatch(path, operand, actual);
+      if (!types.includes(typeOf(actual)) && !(types.includes("number") && numberOf(actual) !== undefined))
+        throw mismatch(path, operand, actual);
       return;
     }
     case "$$matchesEntity":
@@ -83,7 +107,8 @@ function matchSpecial(operator: string, operand: unknown, actual: unknown, scope
     case "$$matchAsRoot":
       return match(operand, actual, { ...scope, rootExtras: true }, path, true);
     case "$$lte":
-      if (!((numberOf(actual) ?? Infinity) <= (numberOf(operand) ?? -Infinity))) throw mismatch(path, operand, actual);
+      if (!((numberOf(actual) ?? Infinity) <= (numberOf(operand) ?? -Infinity)))
+        throw mismatch(path, operand, actual);
       return;
     default:
       throw new Error(`the runner does not know the matching operator ${operator}`);

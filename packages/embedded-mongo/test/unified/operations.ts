@@ -20,7 +20,7 @@ export async function runOperation(operation: Operation, entities: Entities): Pr
   const args = withSession(operation.arguments ?? {}, entities);
   const target = operation.object === "testRunner" ? undefined : entities.get(operation.object);
   if (operation.object === "testRunner") return runnerOperation(operation.name, args, entities);
-  if (target instanceof Collection) return collectionOperation(operation.name, target, args);
+  if (target instanceof Collection) return collectionOperation(operation.name, target as Collection, args);
   if (target instanceof Db) return databaseOperation(operation.name, target, args);
   if (target instanceof MongoClient) return clientOperation(operation.name, target, args);
   return otherOperation(operation.name, target, args);
@@ -32,13 +32,24 @@ function withSession(args: Arguments, entities: Entities): Arguments {
 
 function without(args: Arguments, ...names: string[]): Arguments {
   const options = Object.fromEntries(Object.entries(args).filter(([name]) => !names.includes(name)));
-  if (typeof options["returnDocument"] === "string") options["returnDocument"] = options["returnDocument"].toLowerCase();
+  if (typeof options["returnDocument"] === "string")
+    options["returnDocument"] = options["returnDocument"].toLowerCase();
   return options;
 }
 
 async function collectionOperation(name: string, collection: Collection, args: Arguments): Promise<unknown> {
   const filter = args["filter"] as Document;
-  const options = without(args, "filter", "update", "replacement", "document", "documents", "requests", "pipeline", "fieldName");
+  const options = without(
+    args,
+    "filter",
+    "update",
+    "replacement",
+    "document",
+    "documents",
+    "requests",
+    "pipeline",
+    "fieldName",
+  );
   const update = args["update"] as Document;
   switch (name) {
     case "find":
@@ -77,9 +88,12 @@ async function collectionOperation(name: string, collection: Collection, args: A
       return collection.estimatedDocumentCount(options);
     case "count":
       // The driver's own, deprecated helper sends the command of that name.
-      return (collection as unknown as { count(f: Document, o: Document): Promise<number> }).count(filter, options);
+      return (collection as unknown as { count(f: Document, o: Document): Promise<number> }).count(
+        filter,
+        options,
+      );
     case "createIndex":
-      return collection.createIndex(args["keys"] as Document as never, without(args, "keys") as never);
+      return collection.createIndex(args["keys"] as Document, without(args, "keys"));
     case "dropIndex":
       return collection.dropIndex(args["name"] as string, without(args, "name"));
     case "listIndexes":
@@ -112,7 +126,9 @@ async function databaseOperation(name: string, db: Db, args: Arguments): Promise
     case "listCollections":
       return db.listCollections(args["filter"] as Document, without(args, "filter")).toArray();
     case "listCollectionNames":
-      return (await db.listCollections(args["filter"] as Document, { nameOnly: true }).toArray()).map((one) => one.name);
+      return (await db.listCollections(args["filter"] as Document, { nameOnly: true }).toArray()).map(
+        (one) => one.name,
+      );
     default:
       throw new UnknownOperation(`database.${name}`);
   }
@@ -129,7 +145,12 @@ async function clientOperation(name: string, client: MongoClient, args: Argument
     case "listDatabases":
       return client.db("admin").admin().listDatabases(args);
     case "listDatabaseNames":
-      return (await client.db("admin").admin().listDatabases({ ...args, nameOnly: true })).databases.map((one) => one.name);
+      return (
+        await client
+          .db("admin")
+          .admin()
+          .listDatabases({ ...args, nameOnly: true })
+      ).databases.map((one) => one.name);
     default:
       throw new UnknownOperation(`client.${name}`);
   }
@@ -164,7 +185,9 @@ async function otherOperation(name: string, target: unknown, args: Arguments): P
 async function runnerOperation(name: string, args: Arguments, entities: Entities): Promise<unknown> {
   switch (name) {
     case "failPoint":
-      return (entities.get(args["client"] as string) as MongoClient).db("admin").command(args["failPoint"] as Document);
+      return (entities.get(args["client"] as string) as MongoClient)
+        .db("admin")
+        .command(args["failPoint"] as Document);
     case "createEntities":
     default:
       throw new UnknownOperation(`testRunner.${name}`);

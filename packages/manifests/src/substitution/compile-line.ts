@@ -79,6 +79,14 @@ function compileString(
     const template = parseTemplateText(text);
     const literals = template.filter((part) => typeof part === "string");
     if (literals.length === template.length) return [JSON.stringify(literals.join(""))];
+    if (
+      isIdentityField(path) &&
+      template.some((part) => isPlaceholder(part) && part.name.startsWith("secret."))
+    ) {
+      // Names are shown, reported and logged everywhere.
+      refuse("placeholder_not_allowed", text, `${field} cannot hold a secret`);
+      return null;
+    }
     if (isSecretData) return ['"', { form: "secretData", text: template, field }, '"'];
     return slotsOf(template, isTextField(kind, path));
   } catch (error) {
@@ -91,6 +99,9 @@ function compileString(
     return null;
   }
 }
+
+const isIdentityField = (path: readonly (string | number)[]): boolean =>
+  path.length === 2 && path[0] === "metadata" && (path[1] === "name" || path[1] === "namespace");
 
 /** A generated Secret holds its literals as base64: placeholders in them are found within. */
 function encodedSlot(text: string, field: string): (string | Slot)[] | null {

@@ -91,13 +91,13 @@ export function answerProblems(logger: Logger): ErrorRequestHandler {
       .status(status)
       .type("application/problem+json")
       .json({
+        ...details,
         type: `urn:rciots:error:${code}`,
         title: statusTitles[status] ?? "Error",
         status,
         detail: message,
         code,
         requestId: id,
-        ...details,
       });
   };
 }

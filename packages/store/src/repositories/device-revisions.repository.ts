@@ -22,20 +22,21 @@ export function createDeviceRevisionRepository({ devices, deviceRevisions }: Mod
       if (changes.length === 0) return new Set();
       const history = changes.flatMap((change) => (change.revision === undefined ? [] : [change.revision]));
       if (history.length > 0) {
-        await deviceRevisions.bulkWrite(
+        await deviceRevisions.collection.bulkWrite(
           history.map((revision) => ({
             replaceOne: { filter: { _id: revision._id }, replacement: revision, upsert: true },
-          })),
+          })) as never[],
           { ordered: false },
         );
       }
-      const written = await devices.bulkWrite(
+      // Through the driver: what is written is complete and typed, and casting each costs more than its write.
+      const written = await devices.collection.bulkWrite(
         changes.map(({ deviceId, organizationId, fromRevision, desired }) => ({
           updateOne: {
             filter: { _id: deviceId, organizationId, "desired.revision": fromRevision },
             update: { $set: { desired } },
           },
-        })),
+        })) as never[],
         { ordered: false },
       );
       if (written.matchedCount === changes.length) return new Set(changes.map((change) => change.deviceId));

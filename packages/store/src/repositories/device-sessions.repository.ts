@@ -78,7 +78,17 @@ export function createDeviceSessionRepository(models: Models) {
   const { devices, certificates, organizations, deviceRevisions, deviceObjects, authorities } = models;
 
   async function findDevices(deviceIds: string[]): Promise<Map<string, Device>> {
-    return byId(await devices.find({ _id: { $in: deviceIds } }).lean<Device[]>());
+    return byId(
+      (await devices.collection.find({ _id: { $in: deviceIds } } as object).toArray()) as unknown as Device[],
+    );
+  }
+
+  /**
+   * Through the driver: the updates are complete and typed, and mongoose takes longer to cast one than the store to
+   * write it.
+   */
+  async function writeAll(collection: typeof devices.collection, writes: object[]): Promise<void> {
+    if (writes.length > 0) await collection.bulkWrite(writes as never[], unordered);
   }
 
   return {
@@ -119,7 +129,8 @@ export function createDeviceSessionRepository(models: Models) {
      * presence that stands afterwards: a session that is not named in it lost to a newer one.
      */
     async open(openings: SessionOpening[], now: Date): Promise<Map<string, Presence>> {
-      await devices.bulkWrite(
+      await writeAll(
+        devices.collection,
         openings.map(({ deviceId, organizationId, sessionId, connectorId, address, wasOnline }) => ({
           updateOne: {
             filter: { _id: deviceId, organizationId, status: "active" },
@@ -136,7 +147,6 @@ export function createDeviceSessionRepository(models: Models) {
             },
           },
         })),
-        unordered,
       );
       const found = await devices
         .find({ _id: { $in: openings.map((opening) => opening.deviceId) } }, { presence: 1 })
@@ -146,7 +156,8 @@ export function createDeviceSessionRepository(models: Models) {
 
     /** Marks devices offline whose current session is the one named; `lastSeenAt` is now. */
     async close(closings: SessionRef[], now: Date): Promise<void> {
-      await devices.bulkWrite(
+      await writeAll(
+        devices.collection,
         closings.map(({ deviceId, sessionId }) => ({
           updateOne: {
             filter: { _id: deviceId, "presence.sessionId": sessionId },
@@ -161,7 +172,6 @@ export function createDeviceSessionRepository(models: Models) {
             },
           },
         })),
-        unordered,
       );
     },
 
@@ -243,15 +253,16 @@ export function createDeviceSessionRepository(models: Models) {
         updateOne: { filter: { _id: `${deviceId}:${revision}` }, update: { $set: set } },
       }));
       await Promise.all([
-        observed.length > 0 && devices.bulkWrite(observed, unordered),
-        revisions.length > 0 && deviceRevisions.bulkWrite(revisions, unordered),
+        writeAll(devices.collection, observed),
+        writeAll(deviceRevisions.collection, revisions),
       ]);
     },
 
     /** Resolves once all pages are durable. */
     async saveObjects(writes: ObjectsWrite[]): Promise<void> {
       if (writes.length === 0) return;
-      await deviceObjects.bulkWrite(
+      await writeAll(
+        deviceObjects.collection,
         writes.map(({ completes: _completes, ...page }) => ({
           updateOne: {
             filter: { _id: `${page.deviceId}:${page.page}` },
@@ -259,7 +270,6 @@ export function createDeviceSessionRepository(models: Models) {
             upsert: true,
           },
         })),
-        unordered,
       );
       const completed = new Map(
         writes.filter((write) => write.completes).map((write) => [write.deviceId, write.pages]),
@@ -273,14 +283,14 @@ export function createDeviceSessionRepository(models: Models) {
     },
 
     async saveFacts(writes: FactsWrite[]): Promise<void> {
-      await devices.bulkWrite(
+      await writeAll(
+        devices.collection,
         writes.map(({ deviceId, sessionId, facts }) => ({
           updateOne: {
             filter: { _id: deviceId, "presence.sessionId": sessionId },
             update: { $set: { facts } },
           },
         })),
-        unordered,
       );
     },
   };
