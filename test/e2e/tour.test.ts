@@ -26,9 +26,10 @@ async function paste(blocks: string[], env: Record<string, string>, cwd: string)
   const complained: Buffer[] = [];
   bash.stdout.on("data", (chunk: Buffer) => printed.push(chunk));
   bash.stderr.on("data", (chunk: Buffer) => complained.push(chunk));
+  const closed = once(bash, "close");
   const [code] = (await once(bash, "exit")) as [number | null];
   process.kill(-(bash.pid ?? 0), "SIGTERM");
-  await once(bash, "close");
+  await closed;
   const output = Buffer.concat(printed).toString();
   assert.equal(code, 0, `${output}\n${Buffer.concat(complained).toString()}`);
   return output.split(`${marker}\n`);
