@@ -1,8 +1,8 @@
 // `npm test [group ...]`: sets up what the tests need, runs them, and closes with one line that counts them all.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { homedir, tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
 import { fail, has, installPackages, requireNode, root, run, say } from "./lib/prepare.mjs";
 
 const bin = (name) => join(root, "node_modules", ".bin", name);
@@ -26,7 +26,10 @@ const under = (folders, accept) => () => folders.flatMap((folder) => testFiles(f
 const groups = {
   unit: under(["ca", "agent", "packages", "services"], isUnit),
   integration: under(["test/integration"], () => true),
-  cluster: under(["test/cluster", "agent"], (name) => name.endsWith(".cluster.test.ts") || name === "cluster.test.ts"),
+  cluster: under(
+    ["test/cluster", "agent"],
+    (name) => name.endsWith(".cluster.test.ts") || name === "cluster.test.ts",
+  ),
   e2e: under(["test/e2e"], () => true),
 };
 
@@ -39,14 +42,37 @@ async function installPrograms() {
   if (missing.length === 0) return;
   const packages = missing.map((name) => programs[name]);
   if (process.getuid?.() !== 0 || !has("apt-get")) {
-    say(`Not found: ${missing.join(", ")}. Tests that need them are skipped by name; install ${packages.join(", ")} to run them.`);
+    say(
+      `Not found: ${missing.join(", ")}. Tests that need them are skipped by name; install ${packages.join(", ")} to run them.`,
+    );
     return;
   }
   say(`Installing ${packages.join(", ")} ...`);
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   await run("apt-get", ["update", "-qq"], { env });
-  const code = await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...packages], { env });
-  if (code !== 0) say(`apt-get could not install ${packages.join(", ")}; tests that need them are skipped by name.`);
+  const code = await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...packages], {
+    env,
+  });
+  if (code !== 0)
+    say(`apt-get could not install ${packages.join(", ")}; tests that need them are skipped by name.`);
+}
+
+/** The certificate linter that the CA's tests ask; returns the folder it is in, or undefined without Go. */
+async function installZlint() {
+  const cache = process.env.RCIOTS_CACHE_DIR ?? process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache");
+  const folder = join(cache, "rciots", "zlint", "v3.6.6");
+  if (existsSync(join(folder, "zlint"))) return folder;
+  if (!has("go")) {
+    say("Go is not installed, so the CA's certificates are not linted: that test is skipped by name.");
+    return undefined;
+  }
+  say("Building zlint (once) ...");
+  const args = ["build", "-o", join(folder, "zlint"), "github.com/zmap/zlint/v3/cmd/zlint"];
+  const code = await run("go", args, {
+    cwd: join(root, "test/zlint"),
+    env: { ...process.env, CGO_ENABLED: "0" },
+  });
+  return code === 0 ? folder : undefined;
 }
 
 /** A check that is no test of its own but fails the run: types, lint, format. */
@@ -63,7 +89,7 @@ async function mocha(name, files) {
   const summary = join(folder, "summary.json");
   const reporter = join(root, "test/harness/summary-reporter.cjs");
   const args = ["--reporter", reporter, "--reporter-option", `output=${summary}`, ...files];
-  const code = await run(bin("mocha"), args, { env: { ...process.env, NODE_ENV: "test" } });
+  const code = await run(bin("mocha"), args, { env: { ...process.env, NODE_ENV: "test", PATH: testPath } });
   try {
     const result = JSON.parse(readFileSync(summary, "utf8"));
     // A run that dies after its last test has failed all the same.
@@ -78,7 +104,9 @@ async function mocha(name, files) {
 function report(results) {
   process.stdout.write("\n");
   for (const { name, passed, failed, skipped } of results) {
-    process.stdout.write(`${name.padEnd(14)} ${passed} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ""}\n`);
+    process.stdout.write(
+      `${name.padEnd(14)} ${passed} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ""}\n`,
+    );
     for (const title of skipped) process.stdout.write(`${"".padEnd(14)} skipped: ${title}\n`);
   }
   const sum = (key) => results.reduce((total, result) => total + result[key], 0);
@@ -90,15 +118,23 @@ function report(results) {
 requireNode();
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => name !== "checks" && !(name in groups));
-if (unknown.length > 0) fail(`There is no test group ${unknown.join(", ")}: choose from checks, ${Object.keys(groups).join(", ")}.`);
+if (unknown.length > 0)
+  fail(
+    `There is no test group ${unknown.join(", ")}: choose from checks, ${Object.keys(groups).join(", ")}.`,
+  );
 const isWanted = (name) => wanted.length === 0 || wanted.includes(name);
 
 await installPackages();
 await installPrograms();
 if (["unit", "cluster", "e2e", "integration"].some(isWanted)) {
   say("Preparing the Kubernetes control plane for the tests (built from source once, several minutes) ...");
-  spawnSync(process.execPath, ["--import", "tsx", join(root, "test/cluster/ensure.ts")], { cwd: root, stdio: "inherit" });
+  spawnSync(process.execPath, ["--import", "tsx", join(root, "test/cluster/ensure.ts")], {
+    cwd: root,
+    stdio: "inherit",
+  });
 }
+const zlintFolder = isWanted("unit") ? await installZlint() : undefined;
+const testPath = [process.env.PATH, zlintFolder].filter(Boolean).join(delimiter);
 say("Building ...");
 const { build } = await import("./build.mjs");
 await build();

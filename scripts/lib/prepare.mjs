@@ -20,7 +20,9 @@ export function fail(message) {
 export function requireNode() {
   const [major, minor] = process.versions.node.split(".").map(Number);
   if (major < 20 || (major === 20 && minor < 19)) {
-    fail(`Node ${process.versions.node} is too old: install Node 20.19 or newer (24 is what the images use).`);
+    fail(
+      `Node ${process.versions.node} is too old: install Node 20.19 or newer (24 is what the images use).`,
+    );
   }
 }
 
@@ -41,12 +43,18 @@ export const has = (command) => spawnSync("which", [command], { stdio: "ignore" 
 /** Installs the packages of package-lock.json unless exactly these are installed. */
 export async function installPackages() {
   const mark = join(root, "node_modules", ".rciots-installed");
-  const lock = createHash("sha256").update(readFileSync(join(root, "package-lock.json"))).update(process.versions.modules).digest("hex");
+  const lock = createHash("sha256")
+    .update(readFileSync(join(root, "package-lock.json")))
+    .update(process.versions.modules)
+    .digest("hex");
   if (existsSync(mark) && readFileSync(mark, "utf8") === lock) return;
   const startedAt = Date.now();
   say("Installing packages (once, about a minute) ...");
   const code = await run("npm", ["ci", "--no-fund", "--no-audit", "--loglevel=error", "--progress=true"]);
-  if (code !== 0) fail("npm ci failed: its message above says why. A proxy or registry may need `npm config set registry ...`.");
+  if (code !== 0)
+    fail(
+      "npm ci failed: its message above says why. A proxy or registry may need `npm config set registry ...`.",
+    );
   writeFileSync(mark, lock);
   say(`Packages installed in ${Math.round((Date.now() - startedAt) / 1000)} s.`);
 }

@@ -103,10 +103,9 @@ export function createSimulatedCluster(options: SimulatedClusterOptions = {}): S
     }
   }
 
-  function stored(ref: ObjectRef, desired: KubeObject): KubeObject {
+  function stored(ref: ObjectRef, desired: KubeObject, applied: string): KubeObject {
     const known = objects.get(objectKey(ref));
-    const isSame = known !== undefined && JSON.stringify(known["x-applied"]) === JSON.stringify(desired);
-    if (isSame) return known;
+    if (known !== undefined && known["x-applied"] === applied) return known;
     version += 1;
     const generation = (known?.metadata.generation ?? 0) + 1;
     const status = statusOf(desired, generation, behaviour !== "stuck");
@@ -119,7 +118,7 @@ export function createSimulatedCluster(options: SimulatedClusterOptions = {}): S
         generation,
       },
       ...(status === undefined ? {} : { status }),
-      "x-applied": desired,
+      "x-applied": applied,
     };
     objects.set(objectKey(ref), object);
     notify(known === undefined ? "ADDED" : "MODIFIED", object);
@@ -175,8 +174,9 @@ export function createSimulatedCluster(options: SimulatedClusterOptions = {}): S
     async apply({ ref, json }, { dryRun }) {
       applyCount += 1;
       refuseWorkloads(ref);
-      const desired = JSON.parse(Buffer.from(json).toString("utf8")) as KubeObject;
-      return dryRun === true ? desired : stored(ref, desired);
+      const applied = Buffer.from(json).toString("utf8");
+      const desired = JSON.parse(applied) as KubeObject;
+      return dryRun === true ? desired : stored(ref, desired, applied);
     },
     async delete(ref, { uid } = {}) {
       const known = objects.get(objectKey(ref));

@@ -1,13 +1,11 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { promisify } from "node:util";
-import { gunzip } from "node:zlib";
 import { limits, type DesiredState } from "@rciots/protocol";
 import { AppError, errorMessage } from "@rciots/runtime";
+import { decompress } from "../gzip.ts";
 import type { KubeObject } from "../kube/cluster.ts";
 
 export type OfferedBundle = Extract<DesiredState, { kind: "bundle" }>;
 
-const decompress = promisify(gunzip);
 /** Lines parsed in one turn of the event loop. */
 const linesPerTurn = 200;
 

@@ -1,9 +1,5 @@
-import { promisify } from "node:util";
-import { gunzip, gzip } from "node:zlib";
+import { compress, decompress } from "../gzip.ts";
 import { objectKey, type ObjectRef } from "../kube/cluster.ts";
-
-const compress = promisify(gzip);
-const decompress = promisify(gunzip);
 
 /** One object that a revision applied, or was about to apply. */
 export interface InventoryEntry {

@@ -82,6 +82,8 @@ const trialIntervalMs = 5_000;
 /** A healthy device whose API server is away for longer than this is called degraded. */
 const unreachableAfterMs = 30_000;
 const longestPauseMs = 3_600_000;
+/** Only ends a pause. The default reason is an exception with a stack, which costs more than the pause. */
+const woken = "woken";
 
 /**
  * Level-triggered: each step compares what should be with what is and does what is due, so that it does not
@@ -118,7 +120,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       [enforced, countedToMs] = [target, undefined];
       enforcement.retarget(target);
       signals.cancel();
-      wake.abort();
+      wake.abort(woken);
     }
     reporter.mark();
   };
@@ -136,7 +138,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     nowMs,
     logger,
     onProgress: () => reporter.touch(),
-    onWork: () => wake.abort(),
+    onWork: () => wake.abort(woken),
   });
 
   const summary = (): Summary => {
@@ -274,7 +276,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   const stop = async (): Promise<void> => {
     stopping.abort();
     signals.cancel();
-    wake.abort();
+    wake.abort(woken);
     await started?.catch(() => undefined);
     await running;
     await enforcement.stop();

@@ -26,6 +26,9 @@ export interface Reporter {
 
 const finalStates: readonly RevisionState[] = ["healthy", "degraded", "failed", "rolled_back"];
 
+/** Only ends a pause; the default reason is an exception with a stack. */
+const settled = "settled";
+
 /**
  * Sends reports when they differ from the last. Changes that follow one another closely are told as one,
  * except that the arrival at a final state is always told by itself.
@@ -96,7 +99,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   const tell = (report: RevisionReport): void => {
     seenHeadline = headlineOf(report);
     finals.push(report);
-    settling.abort();
+    settling.abort(settled);
     wake();
   };
 
@@ -117,7 +120,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     },
     async stop() {
       stopping.abort();
-      settling.abort();
+      settling.abort(settled);
       await running;
       while (finals.length > 0 || touched) step();
     },

@@ -1,13 +1,9 @@
-import { promisify } from "node:util";
-import { gunzip, gzip } from "node:zlib";
 import { errorMessage, type Logger } from "@rciots/runtime";
 import { limits } from "@rciots/protocol";
+import { compress, decompress } from "../gzip.ts";
 import type { KubeObject } from "../kube/cluster.ts";
 import type { RevisionRecord } from "./revision.ts";
 import type { StateStore } from "./state-store.ts";
-
-const compress = promisify(gzip);
-const decompress = promisify(gunzip);
 
 /** How far the newest revision came. */
 export type RevisionPhase = "pending" | "good" | "failed" | "rolled_back";

@@ -27,6 +27,7 @@ export function createStepSignals(): StepSignals {
         if (!ended.signal.aborted) aborting.abort();
       });
     },
-    end: () => ended.abort(),
+    // Nobody is told why: the default reason is an exception with a stack, one for each step.
+    end: () => ended.abort("ended"),
   };
 }

@@ -50,22 +50,31 @@ export function createAdvance({
   content: Content;
   logger: Logger;
 }) {
-  async function pinnedInputs(device: Device, revision: number): Promise<Inputs | ContentFault> {
-    const found = await store.deviceRevisions.get(device.organizationId, device._id, revision);
-    return (
-      found?.inputs ?? {
-        code: "revision_not_found",
-        message: `Revision ${revision} to roll back to is gone.`,
-      }
+  /** What devices go back to that were rolled back, by device. */
+  async function pinnedRevisions(
+    organizationId: string,
+    devices: Device[],
+  ): Promise<Map<string, DeviceRevision>> {
+    const wanted = devices.flatMap(({ _id: deviceId, pinnedRevision: revision }) =>
+      revision === null ? [] : [{ deviceId, revision }],
     );
+    const found = await store.deviceRevisions.getMany(organizationId, wanted);
+    return new Map([...found.values()].map((revision) => [revision.deviceId, revision]));
   }
 
-  async function inputsOf(
+  function inputsOf(
     device: Device,
     heads: readonly TemplateHead[],
-  ): Promise<Inputs | ContentFault | undefined> {
-    if (device.pinnedRevision !== null) return pinnedInputs(device, device.pinnedRevision);
-    return missingTemplate(device, heads) ?? currentInputs(device, sourcesOf(device, heads));
+    pinned: Map<string, DeviceRevision>,
+  ): Inputs | ContentFault | undefined {
+    const { pinnedRevision } = device;
+    if (pinnedRevision === null)
+      return missingTemplate(device, heads) ?? currentInputs(device, sourcesOf(device, heads));
+    const gone = {
+      code: "revision_not_found",
+      message: `Revision ${pinnedRevision} to roll back to is gone.`,
+    };
+    return pinned.get(device._id)?.inputs ?? gone;
   }
 
   function faultOf(device: Device, error: unknown): ContentFault {
@@ -93,7 +102,8 @@ export function createAdvance({
       ...new Set(devices.flatMap((device) => device.assignments.map((assignment) => assignment.templateId))),
     ];
     const heads = await store.content.templates(organizationId, templateIds);
-    const inputs = await Promise.all(devices.map((device) => inputsOf(device, heads)));
+    const pinned = await pinnedRevisions(organizationId, devices);
+    const inputs = devices.map((device) => inputsOf(device, heads, pinned));
     const versionIds = inputs.flatMap((of) =>
       of === undefined || isFault(of) ? [] : of.sources.map((source) => source.versionId),
     );
@@ -174,12 +184,11 @@ export function createAdvance({
   ): Promise<Map<string, DesiredState>> {
     const changes = await changesOf(organizationId, devices);
     const moved = await store.deviceRevisions.advance(changes);
-    const changed = new Map(changes.map((change) => [change.deviceId, change.desired.wire]));
+    const changed = new Set(changes.map((change) => change.deviceId));
     return new Map(
       devices.flatMap((device) => {
-        const wire = changed.get(device._id);
-        if (wire === undefined) return [[device._id, device.desired.wire]];
-        return moved.has(device._id) ? [[device._id, wire]] : [];
+        const desired = changed.has(device._id) ? moved.get(device._id) : device.desired;
+        return desired === undefined ? [] : [[device._id, desired.wire]];
       }),
     );
   }

@@ -163,7 +163,7 @@ const remainderKind = { none: 0, finite: 1, beyond: 2 } as const;
 function putNumber(writer: KeyWriter, value: NumericValue): void {
   const rough = numberOf(value);
   const exactByNature = !isLong(value) && !(value instanceof Decimal128);
-  const exact = exactByNature || (isLong(value) && Math.abs(rough) <= 2 ** 53) ? undefined : exactOf(value);
+  const exact = exactByNature || (isLong(value) && Math.abs(rough) < 2 ** 53) ? undefined : exactOf(value);
   if (!exact) {
     putOrderedDouble(writer, rough);
     return putByte(writer, remainderKind.none);

@@ -184,7 +184,7 @@ function boundRanges(access: Accessible, conjuncts: readonly Conjunct[]): Bounde
     const bounds = boundsOf(own, field.descending, access.multikey);
     if (!bounds) break;
     if (bounds.kind === "range") {
-      score += scores.range;
+      score += scores.range + partialScore(access);
       return { ranges: prefixes.map((prefix) => joined(prefix, bounds)), score, fixed, wholeKeys: false };
     }
     if (prefixes.length * bounds.keys.length > MAX_RANGES && prefixes.length > 1) break;
@@ -193,9 +193,15 @@ function boundRanges(access: Accessible, conjuncts: readonly Conjunct[]): Bounde
     score += bounds.keys.length === 1 ? scores.point : scores.points;
     if (bounds.keys.length === 1) fixed.add(field.name);
   }
+  if (score > 0) score += partialScore(access);
   if (access.unique && fixed.size === access.fields.length) score = scores.uniquePoint;
   const ranges = prefixes.map((prefix) => ({ from: prefix, below: afterPrefix(prefix) }));
   return { ranges, score, fixed, wholeKeys: pointed === access.fields.length };
+}
+
+/** The filter of a partial index narrows it as a fixed leading field would. */
+function partialScore({ index }: Accessible): number {
+  return (index?.partialSource?.size ?? 0) * scores.point;
 }
 
 function joined(prefix: Buffer, range: { from: Buffer; below: Buffer | undefined }): KeyRange {

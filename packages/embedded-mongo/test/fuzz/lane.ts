@@ -76,9 +76,9 @@ export async function createLane(collection: Collection<Document>, random: Rando
   /** Two arrays along one compound index cannot be indexed. */
   const breaksParallel = (document: JsonObject): boolean => {
     if (Array.isArray(document["a"]) && Array.isArray(document["b"])) return true;
-    return (
-      matches(document, { a: { $gt: 0 } }) && Array.isArray(document["b"]) && Array.isArray(document["list"])
-    );
+    const { b, list } = document;
+    const listed = Array.isArray(list) || (isObject(list) && Array.isArray(list["x"]));
+    return matches(document, { a: { $gt: 0 } }) && Array.isArray(b) && listed;
   };
   const storable = (document: JsonObject): boolean => !breaksUnique(document) && !breaksParallel(document);
 

@@ -87,9 +87,11 @@ export function createDeviceEnrollmentRepository({ devices }: Models) {
         .find({ _id: { $in: issued.map((item) => item.deviceId) } })
         .lean<Device[]>();
       const active = new Set(
-        stored.filter((device) => device.status === "active").map((device) => device._id),
+        stored
+          .filter((device) => device.status === "active")
+          .map((device) => `${device.organizationId}/${device._id}`),
       );
-      return issued.map(({ deviceId }) => active.has(deviceId));
+      return issued.map(({ organizationId, deviceId }) => active.has(`${organizationId}/${deviceId}`));
     },
 
     /** Notes the key of a device that waits and comes back with another one; false where it waits no more. */

@@ -1,4 +1,4 @@
-import type { Desired, DeviceRevision, Models } from "../models.ts";
+import type { Desired, Device, DeviceRevision, Models } from "../models.ts";
 
 export interface RevisionAdvance {
   deviceId: string;
@@ -10,28 +10,82 @@ export interface RevisionAdvance {
   revision?: DeviceRevision;
 }
 
+/** Enough for the replicas that may meet at one device at the same moment. */
+const maxNumberings = 50;
+
+const historyId = (deviceId: string, revision: number): string => `${deviceId}:${revision}`;
+
+function withNumber(change: RevisionAdvance, revision: DeviceRevision, number: number): RevisionAdvance {
+  const { desired, deviceId } = change;
+  return {
+    ...change,
+    desired: { ...desired, revision: number, wire: { ...desired.wire, revision: number } },
+    revision: { ...revision, _id: historyId(deviceId, number), revision: number },
+  };
+}
+
+const isSameContent = (a: StoredContent, b: StoredContent): boolean =>
+  a.digest === b.digest && a.inputsHash === b.inputsHash && a.reason === b.reason;
+type StoredContent = Pick<DeviceRevision, "digest" | "inputsHash" | "reason">;
+
 /** What devices are and were told to run. */
 export function createDeviceRevisionRepository({ devices, deviceRevisions }: Models) {
+  /** Stores those that are not there; false where some are. */
+  async function insertNew(revisions: DeviceRevision[]): Promise<boolean> {
+    const { upsertedCount } = await deviceRevisions.collection.bulkWrite(
+      revisions.map(({ _id, ...revision }) => ({
+        updateOne: { filter: { _id }, update: { $setOnInsert: revision }, upsert: true },
+      })) as never[],
+      { ordered: false },
+    );
+    return upsertedCount === revisions.length;
+  }
+
+  async function storedContents(ids: string[]): Promise<Map<string, StoredContent>> {
+    const found = await deviceRevisions
+      .find({ _id: { $in: ids } }, { digest: 1, inputsHash: 1, reason: 1 })
+      .lean<(StoredContent & { _id: string })[]>();
+    return new Map(found.map((revision) => [revision._id, revision]));
+  }
+
+  /**
+   * Writes the history of changes, each revision once. Where one of that number and another content is there, left
+   * by a replica that died or that moves the device in this very moment, the change takes the next free number:
+   * whoever moves the device, the history of its revision is that of its content.
+   */
+  async function recordHistory(changes: RevisionAdvance[]): Promise<RevisionAdvance[]> {
+    const numbered = [...changes];
+    let open = changes.flatMap(({ revision }, index) =>
+      revision === undefined ? [] : [{ index, revision }],
+    );
+    for (let round = 0; open.length > 0; round += 1) {
+      if (round === maxNumberings) throw new Error(`The revisions of ${open.length} devices keep changing.`);
+      if (await insertNew(open.map((item) => item.revision))) break;
+      const stored = await storedContents(open.map((item) => item.revision._id));
+      open = open.flatMap(({ index, revision }) => {
+        const change = numbered[index];
+        const found = stored.get(revision._id);
+        if (change === undefined || (found !== undefined && isSameContent(found, revision))) return [];
+        const next = withNumber(change, revision, revision.revision + 1);
+        numbered[index] = next;
+        return next.revision === undefined ? [] : [{ index, revision: next.revision }];
+      });
+    }
+    return numbered;
+  }
+
   return {
     /**
      * Stores new desired states. The history goes first, so that no device is ever told of a revision that has
-     * none; then each device moves only from the revision it was computed for. Returns the ids of the devices
-     * that moved; another replica was faster with the rest.
+     * none; then each device moves only from the revision it was computed for. Returns what is in force for the
+     * devices that moved, whose revision may be a later one than asked for; another replica was faster with the rest.
      */
-    async advance(changes: RevisionAdvance[]): Promise<Set<string>> {
-      if (changes.length === 0) return new Set();
-      const history = changes.flatMap((change) => (change.revision === undefined ? [] : [change.revision]));
-      if (history.length > 0) {
-        await deviceRevisions.collection.bulkWrite(
-          history.map((revision) => ({
-            replaceOne: { filter: { _id: revision._id }, replacement: revision, upsert: true },
-          })) as never[],
-          { ordered: false },
-        );
-      }
+    async advance(changes: RevisionAdvance[]): Promise<Map<string, Desired>> {
+      if (changes.length === 0) return new Map();
+      const numbered = await recordHistory(changes);
       // Through the driver: what is written is complete and typed, and casting each costs more than its write.
       const written = await devices.collection.bulkWrite(
-        changes.map(({ deviceId, organizationId, fromRevision, desired }) => ({
+        numbered.map(({ deviceId, organizationId, fromRevision, desired }) => ({
           updateOne: {
             filter: { _id: deviceId, organizationId, "desired.revision": fromRevision },
             update: { $set: { desired } },
@@ -39,21 +93,29 @@ export function createDeviceRevisionRepository({ devices, deviceRevisions }: Mod
         })) as never[],
         { ordered: false },
       );
-      if (written.matchedCount === changes.length) return new Set(changes.map((change) => change.deviceId));
+      if (written.matchedCount === numbered.length)
+        return new Map(numbered.map((change) => [change.deviceId, change.desired]));
       const found = await devices
-        .find({ _id: { $in: changes.map((change) => change.deviceId) } }, { desired: 1 })
-        .lean<{ _id: string; desired: Desired }[]>();
-      const nowAt = new Map(found.map((device) => [device._id, device.desired]));
-      const moved = changes.filter(
-        (change) => nowAt.get(change.deviceId)?.inputsHash === change.desired.inputsHash,
+        .find({ _id: { $in: numbered.map((change) => change.deviceId) } }, { organizationId: 1, desired: 1 })
+        .lean<Pick<Device, "_id" | "organizationId" | "desired">[]>();
+      const stored = new Map(found.map((device) => [device._id, device]));
+      return new Map(
+        numbered.flatMap(({ deviceId, organizationId, desired }) => {
+          const now = stored.get(deviceId);
+          const isInForce =
+            now?.organizationId === organizationId &&
+            now.desired.revision === desired.revision &&
+            now.desired.inputsHash === desired.inputsHash &&
+            now.desired.error === desired.error;
+          return isInForce ? [[deviceId, now.desired]] : [];
+        }),
       );
-      return new Set(moved.map((change) => change.deviceId));
     },
 
     /** One revision of a device. */
     async get(organizationId: string, deviceId: string, revision: number): Promise<DeviceRevision | null> {
       return deviceRevisions
-        .findOne({ _id: `${deviceId}:${revision}`, organizationId })
+        .findOne({ _id: historyId(deviceId, revision), organizationId })
         .lean<DeviceRevision>();
     },
 
@@ -71,6 +133,19 @@ export function createDeviceRevisionRepository({ devices, deviceRevisions }: Mod
         ...(before === undefined ? {} : { revision: { $lt: before } }),
       };
       return deviceRevisions.find(filter).sort({ revision: -1 }).limit(limit).lean<DeviceRevision[]>();
+    },
+
+    /** Revisions of several devices, by `<deviceId>:<revision>`. */
+    async getMany(
+      organizationId: string,
+      wanted: { deviceId: string; revision: number }[],
+    ): Promise<Map<string, DeviceRevision>> {
+      if (wanted.length === 0) return new Map();
+      const ids = wanted.map(({ deviceId, revision }) => historyId(deviceId, revision));
+      const found = await deviceRevisions
+        .find({ _id: { $in: ids }, organizationId })
+        .lean<DeviceRevision[]>();
+      return new Map(found.map((revision) => [revision._id, revision]));
     },
   };
 }
