@@ -91,7 +91,7 @@ export async function startPlatform(
       storeUri = await store.call("start", { dataDir: storeDir });
       more["MONGODB_URI"] = storeUri;
     }
-    worker = startWorker<PlatformCalls>("platform-worker", { nodeArgs: ["--expose-gc", ...(process.env["RCIOTS_HEAP"] ? ["--heapsnapshot-signal=SIGUSR2", "--diagnostic-dir=/tmp/bh"] : [])] });
+    worker = startWorker<PlatformCalls>("platform-worker", { nodeArgs: ["--expose-gc"] });
     return worker.call("start", { settings: { ...settings, ...more } });
   }
   async function halt(): Promise<void> {

@@ -39,7 +39,7 @@ import {
   type TlsMaterial,
   type TlsSource,
 } from "@rciots/runtime";
-import { createStore, type Device, type Store } from "@rciots/store";
+import { createStore, newDevice, type Device, type Store } from "@rciots/store";
 
 /** A database for one file of tests: the embedded one, or the MongoDB that TEST_MONGODB_URI names. */
 export async function startDatabase(): Promise<{ uri: string; db: Db; stop: () => Promise<void> }> {
@@ -211,7 +211,7 @@ export async function createWorld(db: Db, store: Store): Promise<World> {
       const token = newToken("rcd");
       await db
         .collection("devices")
-        .insertOne(document({ ...newDevice(id, organizationId), tokenHash: hashToken(token), ...change }));
+        .insertOne(document({ ...activeDevice(id, organizationId), tokenHash: hashToken(token), ...change }));
       return { id, organizationId, token, ...(await issue({ id, organizationId }, issuer)) };
     },
     async device(id) {
@@ -222,57 +222,16 @@ export async function createWorld(db: Db, store: Store): Promise<World> {
   };
 }
 
-function newDevice(id: string, organizationId: string): Device {
-  return {
+function activeDevice(id: string, organizationId: string): Device {
+  const name = id.toLowerCase().replace("_", "-");
+  return newDevice({
     _id: id,
     organizationId,
-    name: id.toLowerCase().replace("_", "-"),
-    status: "active",
-    labels: {},
-    variables: {},
-    facts: {},
+    name,
     tokenHash: "",
     publicKeyHash: "",
-    provisioningTokenId: null,
-    assignments: [],
-    overlay: null,
-    composition: null,
-    pinnedRevision: null,
-    deadlineMs: 600_000,
-    desired: {
-      revision: 0,
-      digest: null,
-      inputsHash: null,
-      wire: { kind: "none", revision: 0 },
-      error: null,
-      updatedAt: null,
-    },
-    observed: {
-      revision: 0,
-      digest: null,
-      state: null,
-      message: null,
-      counts: {},
-      objectCount: 0,
-      runningRevision: null,
-      startedAt: null,
-      finishedAt: null,
-      reportedAt: null,
-    },
-    presence: {
-      online: false,
-      connectorId: null,
-      sessionId: null,
-      epoch: 0,
-      since: null,
-      lastSeenAt: null,
-      address: null,
-    },
-    certificate: null,
     approvedAt: new Date(),
-    createdAt: new Date(),
-    version: 1,
-  };
+  });
 }
 
 /** Desired states that a test sets by hand. */

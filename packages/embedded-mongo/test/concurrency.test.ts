@@ -168,13 +168,11 @@ describe("when many clients write at the same time", () => {
 
   it("lets the driver retry over a lost answer without writing twice", async () => {
     await jobs.insertOne({ _id: "l" as never, n: 0 });
-    await client
-      .db("admin")
-      .command({
-        configureFailPoint: "failCommand",
-        mode: { times: 1 },
-        data: { failCommands: ["findAndModify"], closeConnection: true },
-      });
+    await client.db("admin").command({
+      configureFailPoint: "failCommand",
+      mode: { times: 1 },
+      data: { failCommands: ["findAndModify"], closeConnection: true },
+    });
     const result = await jobs.findOneAndUpdate(
       { _id: "l" as never },
       { $inc: { n: 1 } },

@@ -21,7 +21,12 @@ describe("when rules differ between JavaScript and MongoDB", () => {
   });
 
   const ids = async (filter: Document, sort: Document = { _id: 1 }): Promise<unknown[]> =>
-    (await things.find(filter).sort(sort as never).toArray()).map((one) => one._id);
+    (
+      await things
+        .find(filter)
+        .sort(sort as never)
+        .toArray()
+    ).map((one) => one._id);
 
   const insert = (documents: Document[]): Promise<unknown> => things.insertMany(documents);
 
@@ -59,17 +64,44 @@ describe("when rules differ between JavaScript and MongoDB", () => {
   });
 
   it("equals embedded documents by the order of their fields", async () => {
-    await insert([{ _id: 1, v: { x: 1, y: 2 } }, { _id: 2, v: { y: 2, x: 1 } }]);
+    await insert([
+      { _id: 1, v: { x: 1, y: 2 } },
+      { _id: 2, v: { y: 2, x: 1 } },
+    ]);
     assert.deepEqual(await ids({ v: { x: 1, y: 2 } }), [1]);
     await things.createIndex({ v: 1 });
     assert.deepEqual(await ids({ v: { y: 2, x: 1 } }), [2]);
   });
 
   it("keeps the number types of what it computes", async () => {
-    await insert([{ _id: 1, int: 2147483647, long: Long.fromNumber(1), double: new Double(1), decimal: Decimal128.fromString("0.1") }]);
-    await things.updateOne({}, { $inc: { int: 1, long: 1, double: 1, decimal: Decimal128.fromString("0.2"), fresh: Long.fromNumber(3) } });
+    await insert([
+      {
+        _id: 1,
+        int: 2147483647,
+        long: Long.fromNumber(1),
+        double: new Double(1),
+        decimal: Decimal128.fromString("0.1"),
+      },
+    ]);
+    await things.updateOne(
+      {},
+      {
+        $inc: {
+          int: 1,
+          long: 1,
+          double: 1,
+          decimal: Decimal128.fromString("0.2"),
+          fresh: Long.fromNumber(3),
+        },
+      },
+    );
     const raw = await things.findOne({}, { promoteValues: false });
-    assert.deepEqual(["int", "long", "double", "decimal", "fresh"].map((name) => (raw?.[name] as { _bsontype: string })._bsontype), ["Long", "Long", "Double", "Decimal128", "Long"]);
+    assert.deepEqual(
+      ["int", "long", "double", "decimal", "fresh"].map(
+        (name) => (raw?.[name] as { _bsontype: string })._bsontype,
+      ),
+      ["Long", "Long", "Double", "Decimal128", "Long"],
+    );
     assert.equal(String(raw?.["decimal"]), "0.3");
     await things.updateOne({}, { $set: { long: Long.MAX_VALUE } });
     await assert.rejects(things.updateOne({}, { $inc: { long: 1 } }), { code: 2 });
@@ -92,19 +124,35 @@ describe("when rules differ between JavaScript and MongoDB", () => {
       [{ $set: { "": 1 } }, 56],
     ];
     for (const [update, code] of refusals) {
-      await assert.rejects(things.updateOne({ _id: 1 as never }, update), (error: { code: number; message: string }) => {
-        assert.equal(error.code, code, `${JSON.stringify(update)}: ${error.message}`);
-        return true;
-      });
+      await assert.rejects(
+        things.updateOne({ _id: 1 as never }, update),
+        (error: { code: number; message: string }) => {
+          assert.equal(error.code, code, `${JSON.stringify(update)}: ${error.message}`);
+          return true;
+        },
+      );
     }
     assert.deepEqual(await things.findOne(), { _id: 1, text: "x", list: [1], nested: { a: 1 } });
   });
 
   it("updates elements by position, by all and by filter", async () => {
-    await insert([{ _id: 1, list: [{ k: "a", n: 1 }, { k: "b", n: 2 }, { k: "b", n: 3 }] }]);
+    await insert([
+      {
+        _id: 1,
+        list: [
+          { k: "a", n: 1 },
+          { k: "b", n: 2 },
+          { k: "b", n: 3 },
+        ],
+      },
+    ]);
     await things.updateOne({ $and: [{ "list.k": "b" }] }, { $set: { "list.$.hit": true } });
     await things.updateOne({}, { $inc: { "list.$[].n": 10 } });
-    await things.updateOne({}, { $set: { "list.$[big].big": true } }, { arrayFilters: [{ "big.n": { $gte: 13 } }] });
+    await things.updateOne(
+      {},
+      { $set: { "list.$[big].big": true } },
+      { arrayFilters: [{ "big.n": { $gte: 13 } }] },
+    );
     assert.deepEqual((await things.findOne())?.["list"], [
       { k: "a", n: 11 },
       { k: "b", n: 12, hit: true },
@@ -115,25 +163,47 @@ describe("when rules differ between JavaScript and MongoDB", () => {
   it("answers a cursor's later batches after the documents it stands on have changed", async () => {
     await insert(Array.from({ length: 50 }, (_, at) => ({ _id: at, v: at })));
     await things.createIndex({ v: 1 });
-    const cursor = things.find({ v: { $gte: 0 } }).sort({ v: 1 }).batchSize(10);
+    const cursor = things
+      .find({ v: { $gte: 0 } })
+      .sort({ v: 1 })
+      .batchSize(10);
     const seen = [(await cursor.next())?.["v"]];
     await things.deleteMany({ v: { $gte: 20, $lt: 40 } });
     for await (const one of cursor) seen.push(one["v"]);
-    assert.deepEqual(seen.slice(-10), Array.from({ length: 10 }, (_, at) => 40 + at));
+    assert.deepEqual(
+      seen.slice(-10),
+      Array.from({ length: 10 }, (_, at) => 40 + at),
+    );
     assert.equal(new Set(seen).size, seen.length);
   });
 
   it("looks at no more documents than an index leads to", async () => {
-    await insert(Array.from({ length: 500 }, (_, at) => ({ _id: at, org: at % 5, state: at % 2, at, email: `e${at}`, tags: [at, at + 1] })));
+    await insert(
+      Array.from({ length: 500 }, (_, at) => ({
+        _id: at,
+        org: at % 5,
+        state: at % 2,
+        at,
+        email: `e${at}`,
+        tags: [at, at + 1],
+      })),
+    );
     await things.createIndexes([
       { key: { org: 1, state: 1, at: -1 } },
       { key: { email: 1 }, unique: true, sparse: true },
       { key: { tags: 1 } },
       { key: { at: 1 }, partialFilterExpression: { org: 3 }, name: "partial" },
     ]);
-    const examined = async (filter: Document, sort: Document = {}, limit = 0): Promise<[number, string | undefined]> => {
-      const plan = (await things.find(filter).sort(sort as never).limit(limit).explain("executionStats")) as Document;
-      return [plan["executionStats"].totalDocsExamined as number, (plan["queryPlanner"].winningPlan as Document)["stage"] as string];
+    const examined = async (
+      filter: Document,
+      sort: Document = {},
+      limit = 0,
+    ): Promise<[number, string | undefined]> => {
+      const plan = await things.find(filter).sort(sort).limit(limit).explain("executionStats");
+      return [
+        plan["executionStats"].totalDocsExamined as number,
+        (plan["queryPlanner"].winningPlan as Document)["stage"] as string,
+      ];
     };
     assert.deepEqual(await examined({ _id: 7 }), [1, "IXSCAN"]);
     assert.deepEqual(await examined({ email: "e7" }), [1, "IXSCAN"]);
@@ -163,7 +233,10 @@ describe("when rules differ between JavaScript and MongoDB", () => {
     await things.deleteMany({});
     await insert([{ e: 1 }, { e: 1 }]);
     await assert.rejects(things.createIndex({ e: 1 }, { unique: true }), { code: 11000 });
-    assert.ok(!(await things.indexes()).some((index) => index.name === "e_1"), "a failed index is not left behind");
+    assert.ok(
+      !(await things.indexes()).some((index) => index.name === "e_1"),
+      "a failed index is not left behind",
+    );
   });
 
   it("computes dates in UTC and refuses other zones", async () => {
@@ -191,6 +264,11 @@ describe("when rules differ between JavaScript and MongoDB", () => {
       days: 20516,
       isoWeek: 10,
     });
-    await assert.rejects(things.aggregate([{ $project: { y: { $year: { date: "$at", timezone: "Europe/Berlin" } } } }]).toArray(), { code: 238 });
+    await assert.rejects(
+      things
+        .aggregate([{ $project: { y: { $year: { date: "$at", timezone: "Europe/Berlin" } } } }])
+        .toArray(),
+      { code: 238 },
+    );
   });
 });

@@ -37,3 +37,4 @@ export type {
   SessionRestore,
   Standing,
 } from "./repositories/device-sessions.repository.ts";
+export { newDevice } from "./new-device.ts";

@@ -382,7 +382,10 @@ const user = new Schema<User>(
     passwordHash: text,
     isPlatformAdmin: boolean,
     status: text,
-    memberships: { type: [new Schema({ organizationId: id, role: text }, { _id: false })], required: true },
+    memberships: {
+      type: [new Schema({ organizationId: id, role: text }, { _id: false, strict: "throw" })],
+      required: true,
+    },
     createdAt: date,
   },
   options,
@@ -450,7 +453,7 @@ const device = new Schema<Device>(
     publicKeyHash: text,
     provisioningTokenId: textOrNull,
     assignments: {
-      type: [new Schema({ templateId: id, pinnedVersionId: textOrNull }, { _id: false })],
+      type: [new Schema({ templateId: id, pinnedVersionId: textOrNull }, { _id: false, strict: "throw" })],
       required: true,
     },
     overlay: mixedOrNull,

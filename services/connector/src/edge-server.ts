@@ -31,6 +31,8 @@ export interface EdgeServer {
   /** Puts new key material in force for new connections. */
   renewSecureContext(): void;
   counts(): Record<string, number>;
+  /** Lets go of the request that a connection began with: engine.io would keep it, headers and all, to its end. */
+  forgetRequest(request: object): void;
 }
 
 export interface EdgeServerOptions {
@@ -38,6 +40,10 @@ export interface EdgeServerOptions {
   ticketKeys: TicketKeys;
   settings: ConnectorSettings;
   logger: Logger;
+}
+
+interface UpgradeRequest {
+  _query: Record<string, string>;
 }
 
 /** Whether the peer's chain leads to our roots, as far as TLS can tell. */
@@ -134,11 +140,12 @@ export function createEdgeServer(options: EdgeServerOptions): EdgeServer {
     connectTimeout: settings.connectTimeoutMs,
     adapter: NoRoomsAdapter as unknown as NonNullable<ServerOptions["adapter"]>,
   });
+  const responses = new WeakMap<object, { req: unknown }>();
   // There is nothing to upgrade: a request that names another connection is not one of ours.
-  io.engine.use(
-    (request: { _query: Record<string, string> }, _response: unknown, next: (error?: Error) => void) =>
-      next(request._query["sid"] === undefined ? undefined : new Error("No session may be named.")),
-  );
+  io.engine.use((request: UpgradeRequest, response: { req: unknown }, next: (error?: Error) => void) => {
+    responses.set(request, response);
+    next(request._query["sid"] === undefined ? undefined : new Error("No session may be named."));
+  });
 
   return {
     io,
@@ -169,5 +176,9 @@ export function createEdgeServer(options: EdgeServerOptions): EdgeServer {
       });
     },
     counts: () => ({ ...counts, handshaking, open: open.size }),
+    forgetRequest(request) {
+      const response = responses.get(request);
+      if (response !== undefined) response.req = null;
+    },
   };
 }

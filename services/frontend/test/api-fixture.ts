@@ -23,7 +23,7 @@ import {
   type Bus,
   type Vault,
 } from "@rciots/runtime";
-import { createStore, type Device, type Role, type Store } from "@rciots/store";
+import { createStore, newDevice, type Device, type Role, type Store } from "@rciots/store";
 
 /** Faults of the platform itself show in the test's output. */
 const logger = createLogger({ level: "error", write: (line) => process.stderr.write(line) });
@@ -80,56 +80,14 @@ export async function eventually(check: () => Promise<void> | void, timeoutMs = 
 
 export function deviceDocument(fields: Partial<Device> & Pick<Device, "organizationId">): Device {
   const id = newId("dev");
-  return {
+  return newDevice({
     _id: id,
     name: id.toLowerCase().replace("_", "-"),
-    status: "active",
-    labels: {},
-    variables: {},
     facts: { hostname: "edge" },
     tokenHash: "0".repeat(64),
     publicKeyHash: newId("key"),
-    provisioningTokenId: null,
-    assignments: [],
-    overlay: null,
-    composition: null,
-    pinnedRevision: null,
-    deadlineMs: 600_000,
-    desired: {
-      revision: 0,
-      digest: null,
-      inputsHash: null,
-      wire: { kind: "none", revision: 0 },
-      error: null,
-      updatedAt: null,
-    },
-    observed: {
-      revision: 0,
-      digest: null,
-      state: null,
-      message: null,
-      counts: {},
-      objectCount: 0,
-      runningRevision: null,
-      startedAt: null,
-      finishedAt: null,
-      reportedAt: null,
-    },
-    presence: {
-      online: false,
-      connectorId: null,
-      sessionId: null,
-      epoch: 0,
-      since: null,
-      lastSeenAt: null,
-      address: null,
-    },
-    certificate: null,
-    approvedAt: null,
-    createdAt: new Date(),
-    version: 1,
     ...fields,
-  };
+  });
 }
 
 function patternOf(path: string): RegExp {

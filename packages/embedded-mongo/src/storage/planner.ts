@@ -64,7 +64,8 @@ export interface PlanRequest {
 
 /** Chooses an index by rules, not by trying: equality first, then ranges, then order. */
 export function planQuery(request: PlanRequest): PlannedQuery {
-  const accesses = accessesOf(request);
+  const all = accessesOf(request);
+  const accesses = all.filter((access) => covers(access, request.filter));
   const hinted = request.hint === undefined ? undefined : resolveHint(request.hint, accesses);
   if (hinted === "natural" || hinted === "reverse") {
     return { plan: { kind: "collection", reverse: hinted === "reverse" }, sorted: request.sort.length === 0 };
@@ -78,7 +79,7 @@ export function planQuery(request: PlanRequest): PlannedQuery {
     undefined,
   );
   if (!hinted && (!best || best.score < scores.union)) {
-    const union = unionOf(accesses, filter);
+    const union = unionOf(all, filter);
     if (union) return { plan: union, sorted: sort.length === 0 };
   }
   return best ?? { plan: { kind: "collection", reverse: false }, sorted: sort.length === 0 };
@@ -103,17 +104,20 @@ const idAccess: Accessible = {
   multikey: false,
 };
 
-function accessesOf({ collection, filter, usable = () => true }: PlanRequest): Accessible[] {
-  const secondary = collection.indexes
-    .filter((index) => usable(index) && partialCovers(index, filter) && sparseCovers(index, filter))
-    .map((index) => ({
-      name: index.name,
-      keyPattern: index.keyPattern,
-      index,
-      fields: index.fields,
-      unique: index.unique,
-      multikey: index.multikey,
-    }));
+/** A sparse or partial index may lack documents that the filter matches. */
+function covers({ index }: Accessible, filter: Filter): boolean {
+  return !index || (partialCovers(index, filter) && sparseCovers(index, filter));
+}
+
+function accessesOf({ collection, usable = () => true }: PlanRequest): Accessible[] {
+  const secondary = collection.indexes.filter(usable).map((index) => ({
+    name: index.name,
+    keyPattern: index.keyPattern,
+    index,
+    fields: index.fields,
+    unique: index.unique,
+    multikey: index.multikey,
+  }));
   return [idAccess, ...secondary];
 }
 
@@ -243,10 +247,8 @@ function unionOf(accesses: readonly Accessible[], filter: Filter): Plan | undefi
 }
 
 function branchPlan(accesses: readonly Accessible[], branch: Filter): Plan | undefined {
-  const usable = accesses.filter(
-    ({ index }) => !index || (partialCovers(index, branch) && sparseCovers(index, branch)),
-  );
-  const candidates = usable
+  const candidates = accesses
+    .filter((access) => covers(access, branch))
     .map((access) => candidateOf(access, branch, [], false))
     .filter((candidate) => candidate !== undefined)
     .sort((a, b) => b.score - a.score);

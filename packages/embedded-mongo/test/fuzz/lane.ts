@@ -22,7 +22,9 @@ class Unmodelled extends Error {}
 
 function hasIndexName(value: Json): boolean {
   if (Array.isArray(value)) return value.some(hasIndexName);
-  return isObject(value) && Object.entries(value).some(([name, one]) => /^\d+$/.test(name) || hasIndexName(one));
+  return (
+    isObject(value) && Object.entries(value).some(([name, one]) => /^\d+$/.test(name) || hasIndexName(one))
+  );
 }
 
 /** The key of an empty array: a value of its own. */

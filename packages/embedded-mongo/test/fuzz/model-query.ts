@@ -101,6 +101,8 @@ function field(document: JsonObject, path: string, operators: JsonObject): boole
 
 export function element(value: Json, condition: JsonObject): boolean {
   if (isOperators(condition)) return field({ value }, "value", condition);
+  // An array counts as an object whose names are its indexes.
+  if (Array.isArray(value)) return matches({ ...value } as unknown as JsonObject, condition);
   return isObject(value) && matches(value, condition);
 }
 

@@ -1,9 +1,6 @@
 import { limits, type EnrollRequest } from "@rciots/protocol";
 import { badRequest } from "@rciots/runtime";
-import type { Device, ProvisioningToken } from "@rciots/store";
-
-/** How long new content may take to become healthy on a device, until an operator sets it otherwise. */
-const defaultDeadlineMs = 600_000;
+import { newDevice, type Device, type ProvisioningToken } from "@rciots/store";
 
 /** The device's own labels under those of its token, which win. Throws where there are too many. */
 export function mergeLabels(request: EnrollRequest, token: ProvisioningToken): Record<string, string> {
@@ -18,7 +15,7 @@ export function mergeLabels(request: EnrollRequest, token: ProvisioningToken): R
 }
 
 /** A device at its enrolment. */
-export function newDevice(options: {
+export function enrolledDevice(options: {
   id: string;
   token: ProvisioningToken;
   request: EnrollRequest;
@@ -30,55 +27,19 @@ export function newDevice(options: {
 }): Device {
   const { id, token, request, labels, tokenHash, publicKeyHash, certificate, now } = options;
   const isActive = token.approval === "automatic";
-  return {
+  return newDevice({
     _id: id,
     organizationId: token.organizationId,
     name: request.name,
     status: isActive ? "active" : "pending",
     labels,
-    variables: {},
     facts: request.facts ?? {},
     tokenHash,
     publicKeyHash,
     provisioningTokenId: token._id,
     assignments: token.templateIds.map((templateId) => ({ templateId, pinnedVersionId: null })),
-    overlay: null,
-    composition: null,
-    pinnedRevision: null,
-    deadlineMs: defaultDeadlineMs,
-    desired: {
-      revision: 0,
-      digest: null,
-      inputsHash: null,
-      wire: { kind: "none", revision: 0 },
-      error: null,
-      updatedAt: null,
-    },
-    observed: {
-      revision: 0,
-      digest: null,
-      state: null,
-      message: null,
-      counts: {},
-      objectCount: 0,
-      runningRevision: null,
-      startedAt: null,
-      finishedAt: null,
-      reportedAt: null,
-    },
-    presence: {
-      online: false,
-      connectorId: null,
-      sessionId: null,
-      epoch: 0,
-      since: null,
-      lastSeenAt: null,
-      address: null,
-    },
     certificate,
     approvedAt: isActive ? now : null,
-    decommission: null,
     createdAt: now,
-    version: 1,
-  };
+  });
 }

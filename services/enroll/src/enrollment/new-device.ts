@@ -6,7 +6,7 @@ import type { Audit } from "../audit.ts";
 import type { DeviceTokens } from "../authority/platform-key.ts";
 import { busy } from "../refusals.ts";
 import { noteOf, type DeviceCertificates } from "./device-certificates.ts";
-import { mergeLabels, newDevice } from "./device-document.ts";
+import { enrolledDevice, mergeLabels } from "./device-document.ts";
 import type { Attempt } from "./enrollment-call.ts";
 import { identityAnswer, pendingAnswer, type AnswerFacts } from "./identity-answer.ts";
 import { staleClaimMs, type ClaimedUse, type TokenClaims } from "./token-claims.ts";
@@ -59,7 +59,7 @@ export function createNewDevices(options: {
     const deviceToken = deviceTokens(deviceId);
     const isAutomatic = token.approval === "automatic";
     const issued = isAutomatic ? await certificates.issue(identifier, key.publicKey) : undefined;
-    const device = newDevice({
+    const device = enrolledDevice({
       id: deviceId,
       token,
       request,
