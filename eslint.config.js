@@ -17,6 +17,7 @@ const owners = [
 const layers = {
   ca: [],
   agent: ["protocol", "runtime"],
+  cli: ["embedded-mongo"],
   "packages/protocol": [],
   "packages/runtime": [],
   "packages/embedded-mongo": [],
@@ -92,7 +93,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ["ca/src/**", "agent/src/**", "packages/*/src/**", "services/*/src/**"],
+    files: ["ca/src/**", "agent/src/**", "cli/src/**", "packages/*/src/**", "services/*/src/**"],
     ignores: ["**/main.ts", "**/*.test.ts"],
     rules: {
       "no-restricted-syntax": [

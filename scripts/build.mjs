@@ -7,6 +7,7 @@ import { root } from "./lib/prepare.mjs";
 
 const workspaces = [
   "ca",
+  "cli",
   "packages/desired-state",
   "packages/embedded-mongo",
   "packages/manifests",
@@ -29,12 +30,7 @@ function registryPackages() {
 
 /** dist/standalone/main.js and, beside it, the worker of the embedded store; then the agent. */
 export async function build() {
-  await bundle({
-    entryPoints: {
-      main: join(root, "services/standalone/src/main.ts"),
-      worker: join(root, "packages/embedded-mongo/src/worker.ts"),
-    },
-    outdir: join(root, "dist/standalone"),
+  const shared = {
     bundle: true,
     platform: "node",
     target: "node20",
@@ -42,6 +38,22 @@ export async function build() {
     sourcemap: true,
     external: registryPackages().flatMap((name) => [name, `${name}/*`]),
     logLevel: "warning",
+  };
+  await bundle({
+    entryPoints: {
+      main: join(root, "services/standalone/src/main.ts"),
+      worker: join(root, "packages/embedded-mongo/src/worker.ts"),
+    },
+    outdir: join(root, "dist/standalone"),
+    ...shared,
+  });
+  await bundle({
+    entryPoints: {
+      main: join(root, "cli/src/main.ts"),
+      worker: join(root, "packages/embedded-mongo/src/worker.ts"),
+    },
+    outdir: join(root, "cli/dist"),
+    ...shared,
   });
   const { buildAgent } = await import("../agent/scripts/build.mjs");
   await buildAgent();

@@ -10,4 +10,6 @@ const folder = await bundleBench();
 // Ctrl+C reaches the whole group; this process waits until everything has ended in order.
 process.on("SIGINT", () => undefined);
 const args = ["--import", "tsx", "test/bench/demo.ts", ...process.argv.slice(2)];
-process.exit(await run(process.execPath, args, { cwd: root, env: { ...process.env, RCIOTS_BENCH_WORKERS: folder } }));
+process.exit(
+  await run(process.execPath, args, { cwd: root, env: { ...process.env, RCIOTS_BENCH_WORKERS: folder } }),
+);

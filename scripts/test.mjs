@@ -24,7 +24,7 @@ function testFiles(folder, accept) {
 const isUnit = (name) => !name.endsWith(".cluster.test.ts");
 const under = (folders, accept) => () => folders.flatMap((folder) => testFiles(folder, accept));
 const groups = {
-  unit: under(["ca", "agent", "packages", "services"], isUnit),
+  unit: under(["ca", "agent", "cli", "packages", "services"], isUnit),
   integration: under(["test/integration"], () => true),
   cluster: under(
     ["test/cluster", "agent"],

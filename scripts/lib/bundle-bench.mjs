@@ -36,9 +36,18 @@ export async function bundleBench() {
 /** Our own workspaces are bundled; the packages of the registry stay where they are. */
 async function ownPackages() {
   const { readdirSync, readFileSync, existsSync } = await import("node:fs");
-  const folders = ["ca", "agent", ...["packages", "services"].flatMap((parent) => readdirSync(join(root, parent)).map((name) => `${parent}/${name}`))];
+  const folders = [
+    "ca",
+    "agent",
+    ...["packages", "services"].flatMap((parent) =>
+      readdirSync(join(root, parent)).map((name) => `${parent}/${name}`),
+    ),
+  ];
   const named = folders
     .filter((folder) => existsSync(join(root, folder, "package.json")))
-    .map((folder) => [JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8")).name, join(root, folder, "src/index.ts")]);
+    .map((folder) => [
+      JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8")).name,
+      join(root, folder, "src/index.ts"),
+    ]);
   return Object.fromEntries(named.filter(([, entry]) => existsSync(entry)));
 }

@@ -29,7 +29,7 @@ export interface Enrollment {
 }
 
 /** Bounded, as an installer that rolls a site out is: more at once only wait for each other on two cores. */
-const enrollConcurrency = 32;
+const enrollConcurrency = 48;
 const connectConcurrency = 128;
 
 /** Starts platform and simulator, enrols and connects all devices, and waits until all are healthy. */
@@ -131,6 +131,6 @@ export async function settled(
     if (healthy === size && waitingReports === 0 && connected === size)
       return { isComplete: true, at: askedAt };
     if (askedAt > giveUpAt) return { isComplete: false, at: askedAt };
-    await new Promise((resolve) => setTimeout(resolve, 250));
+    await new Promise((resolve) => setTimeout(resolve, 500));
   }
 }

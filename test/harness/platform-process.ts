@@ -37,7 +37,7 @@ export interface PlatformProcess {
   /** Ends it at once, as a power cut does. */
   kill(): Promise<void>;
   /** Starts it again on the same data and ports. */
-  restart(): Promise<void>;
+  restart(env?: Record<string, string>): Promise<void>;
   /** Ends it in order, and removes its data. */
   stop(): Promise<void>;
 }
@@ -50,7 +50,7 @@ export async function startPlatformProcess(
   const [consolePort = 0, enrollPort = 0, edgePort = 0] = await freePorts(3);
   let running: TestProcess;
 
-  async function start(): Promise<void> {
+  async function start(env: Record<string, string> = {}): Promise<void> {
     running = startProcess(
       process.execPath,
       [...(options.nodeArgs ?? []), join(root, "dist/standalone/main.js")],
@@ -63,6 +63,7 @@ export async function startPlatformProcess(
         RCIOTS_DEVICE_HOST: "127.0.0.1",
         RCIOTS_PUBLIC_HOST: "127.0.0.1",
         ...options.env,
+        ...env,
       },
     );
     await running.waitFor("RCIoTS is ready");

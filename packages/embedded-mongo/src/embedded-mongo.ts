@@ -161,6 +161,8 @@ function openChannel(worker: Worker, logger: EmbeddedMongoLogger | undefined): C
     new Promise((resolve, reject) => {
       const id = ++lastId;
       waiting.set(id, { resolve, reject });
+      // A worker that has ended already answers nothing any more.
+      void ended.catch(reject);
       worker.postMessage({ ...request, id });
     });
   const stop = (): Promise<void> => {

@@ -326,7 +326,7 @@ describeStore("devices", (context) => {
         const before = await devices.find(organizationId, _id);
         assert.ok(before);
         const after = await devices
-          .update(organizationId, _id, before.version, { variables: variables as Record<string, string> })
+          .update(organizationId, _id, before.version, { variables: variables })
           .catch(() => before);
         assert.deepEqual(
           after,

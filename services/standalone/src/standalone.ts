@@ -205,6 +205,7 @@ async function openStore(options: {
     const log = logger.child({ service: "embedded-mongo" });
     const embedded = await startEmbeddedMongo({
       dataDir: join(dataDir, "store"),
+      dbName: "rciots",
       logger: { debug: (message) => log.debug({}, message), error: (message) => log.error({}, message) },
     });
     started.push({ name: "embedded store", stop: embedded.stop });
