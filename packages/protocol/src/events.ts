@@ -145,7 +145,7 @@ export const deviceCalls = {
 export const platformCalls = {
   /** A hint that `desired:get` would answer something new; carries that answer. */
   "desired:changed": { request: desiredState, response: nothing },
-  /** The session ends for this reason; reconnect after `retryAfterMs`, or never where it is absent. */
+  /** The session ends for this reason; reconnect after `retryAfterMs`. Absent: nothing will change soon, try rarely. */
   "session:close": {
     request: z.strictObject({
       code: z.string().max(64),
