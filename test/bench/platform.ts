@@ -82,7 +82,7 @@ export async function startPlatform(
   const storeDir = join(dataDir, "store");
   let worker: WorkerHandle<PlatformCalls>;
   let store: WorkerHandle<StoreCalls> | undefined;
-  let storeUri = `mongodb://${encodeURIComponent(join(storeDir, "mongo.sock"))}/app?directConnection=true`;
+  let storeUri = `mongodb://${encodeURIComponent(join(storeDir, "mongo.sock"))}/rciots?directConnection=true`;
 
   async function start({ separateStore = false } = {}) {
     const more: Record<string, string> = {};

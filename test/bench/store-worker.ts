@@ -6,7 +6,7 @@ let store: EmbeddedMongo | undefined;
 
 const calls = {
   async start({ dataDir }: { dataDir: string }) {
-    store = await startEmbeddedMongo({ dataDir });
+    store = await startEmbeddedMongo({ dataDir, dbName: "rciots" });
     return store.uri;
   },
   async stop() {

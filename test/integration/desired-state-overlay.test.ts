@@ -26,7 +26,7 @@ const patch = (value: string): Record<string, string> => ({
   "patches/app.yaml": `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: app\n  namespace: default\ndata:\n  added: ${value}\n`,
 });
 
-describe("desired state with overlays", () => {
+describe("desired state with overlays (needs kustomize, kubectl or oc)", () => {
   let world: World;
   let organizationId: string;
   let kustomize: Kustomize;
@@ -202,18 +202,18 @@ describe("desired state with overlays", () => {
         const objects = ndjson
           .trimEnd()
           .split("\n")
-          .map((line) => JSON.parse(line) as Record<string, object>);
+          .map((line) => JSON.parse(line) as Record<string, unknown>);
         assert.equal(objects.length, objectCount);
         return objects;
       };
       const objects = await shown(service.previewVersions(stored));
-      const secret = objects.find((object) => String(object["kind"]) === "Secret");
+      const secret = objects.find((object) => object["kind"] === "Secret");
       assert.deepEqual(secret?.["stringData"], { text: "in REDACTED out" });
       assert.deepEqual(secret?.["data"], {
         made: Buffer.from("REDACTED").toString("base64"),
         raw: "REDACTED",
       });
-      const thing = objects.find((object) => String(object["kind"]) === "Thing");
+      const thing = objects.find((object) => object["kind"] === "Thing");
       assert.deepEqual(thing?.["spec"], { on: true, port: 0, site: "oslo" });
 
       const files = filesOf({

@@ -252,6 +252,15 @@ describe("desired state", () => {
       const db = await world.addTemplate(organizationId, [configMap("db", {})]);
       const { _id } = await world.addDevice(organizationId, { assignments: follow(web, db) });
       const first = await advance(_id);
+      const { currentVersionId } = (await world.store.templates.find(organizationId, db._id)) ?? db;
+      await world.change(_id, {
+        assignments: [...follow(db), { templateId: web._id, pinnedVersionId: currentVersionId }],
+      });
+      assert.deepEqual(await advance(_id), first, "a version of another template");
+      assert.match((await errorOf(_id)) ?? "", /^version_not_found: /);
+      await world.change(_id, { assignments: follow(web, db) });
+      assert.deepEqual(await advance(_id), first);
+      assert.equal(await errorOf(_id), null);
       await world.store.templates.discardVersions(organizationId, db._id);
       service = world.service();
       assert.deepEqual(await advance(_id), first);
@@ -429,6 +438,10 @@ describe("desired state", () => {
       const restarted = createDesiredState({ store, secretVault, kustomize: null, logger: silentLogger });
       const chunks = await Promise.all([1, 2, 3].map(() => restarted.readBundle(one._id, one.encodedDigest)));
       assert.ok(before && chunks[0]?.equals(before));
+      assert.ok(
+        chunks.every((chunk) => chunk === chunks[0]),
+        "made once for those who ask at the same time",
+      );
       calls.clear();
       assert.ok((await restarted.readBundle(one._id, one.encodedDigest)) === chunks[0]);
       assert.deepEqual(Object.fromEntries(calls), {});
@@ -460,9 +473,7 @@ describe("desired state", () => {
       const elsewhere = { ...desired.wire, encodedDigest: "f".repeat(64), encodedBytes: 1 };
       const { deviceRevisions } = world.store;
       const change = { deviceId: one._id, organizationId, fromRevision: desired.revision };
-      await deviceRevisions.advance([
-        { ...change, desired: { ...desired, wire: elsewhere as DesiredState } },
-      ]);
+      await deviceRevisions.advance([{ ...change, desired: { ...desired, wire: elsewhere } }]);
       const restarted = world.service();
       assert.equal(await restarted.readBundle(one._id, "f".repeat(64)), undefined);
       const after = (await world.read(one._id)).desired;
