@@ -10,6 +10,7 @@ import type {
   TemplateVersion,
   User,
 } from "../src/index.ts";
+import { newDevice } from "../src/index.ts";
 
 /** Whole documents for tests; what a test is about it says itself. */
 
@@ -45,57 +46,16 @@ const counts = {};
 
 export function device(organizationId: string, change: Partial<Device> = {}): Device {
   const _id = newId("dev");
-  return {
+  const name = _id.toLowerCase().replace("_", "-");
+  return newDevice({
     _id,
     organizationId,
-    name: _id.toLowerCase().replace("_", "-"),
-    status: "active",
-    labels: {},
-    variables: {},
-    facts: {},
+    name,
     tokenHash: hex(),
     publicKeyHash: hex(),
-    provisioningTokenId: null,
-    assignments: [],
-    overlay: null,
-    composition: null,
-    pinnedRevision: null,
-    deadlineMs: 600_000,
-    desired: {
-      revision: 0,
-      digest: null,
-      inputsHash: null,
-      wire: { kind: "none", revision: 0 },
-      error: null,
-      updatedAt: null,
-    },
-    observed: {
-      revision: 0,
-      digest: null,
-      state: null,
-      message: null,
-      counts,
-      objectCount: 0,
-      runningRevision: null,
-      startedAt: null,
-      finishedAt: null,
-      reportedAt: null,
-    },
-    presence: {
-      online: false,
-      connectorId: null,
-      sessionId: null,
-      epoch: 0,
-      since: null,
-      lastSeenAt: null,
-      address: null,
-    },
-    certificate: null,
-    approvedAt: null,
     createdAt: at(0),
-    version: 1,
     ...change,
-  };
+  });
 }
 
 export function revision(of: Device, number: number, change: Partial<DeviceRevision> = {}): DeviceRevision {

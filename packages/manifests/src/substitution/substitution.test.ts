@@ -259,6 +259,17 @@ describe("when something is wrong", () => {
     );
   });
 
+  it("refuses a secret in a name or a namespace, which everybody sees", () => {
+    for (const field of ["name", "namespace"]) {
+      const line = objectOf({ metadata: { name: "a", [field]: "x-${secret.S}-${A}" } });
+      const [fault, ...others] = faults(() => compileSubstitution(line));
+      assert.deepEqual([fault?.code, others], ["placeholder_not_allowed", []]);
+      assert.match(fault?.message ?? "", new RegExp(`metadata\\.${field} cannot hold a secret`));
+    }
+    const elsewhere = objectOf({ metadata: { name: "${A}", annotations: { name: "${secret.S}" } } });
+    assert.deepEqual(compileSubstitution(elsewhere).secrets, ["S"]);
+  });
+
   it("refuses names that no object can have, and two objects that become one", () => {
     const named = (name: string): string => objectOf({ metadata: { name } });
     const two = compileSubstitution(named("${A}") + named("${B}"));

@@ -1,4 +1,5 @@
 import type { Desired, Device, DeviceRevision, Models } from "../models.ts";
+import { isDuplicateKey } from "./leases.repository.ts";
 
 export interface RevisionAdvance {
   deviceId: string;
@@ -32,13 +33,18 @@ type StoredContent = Pick<DeviceRevision, "digest" | "inputsHash" | "reason">;
 export function createDeviceRevisionRepository({ devices, deviceRevisions }: Models) {
   /** Stores those that are not there; false where some are. */
   async function insertNew(revisions: DeviceRevision[]): Promise<boolean> {
-    const { upsertedCount } = await deviceRevisions.collection.bulkWrite(
-      revisions.map(({ _id, ...revision }) => ({
-        updateOne: { filter: { _id }, update: { $setOnInsert: revision }, upsert: true },
-      })) as never[],
-      { ordered: false },
-    );
-    return upsertedCount === revisions.length;
+    const writes = revisions.map(({ _id, ...revision }) => ({
+      updateOne: { filter: { _id }, update: { $setOnInsert: revision }, upsert: true },
+    }));
+    try {
+      const options = { ordered: false };
+      const { upsertedCount } = await deviceRevisions.collection.bulkWrite(writes as never[], options);
+      return upsertedCount === revisions.length;
+    } catch (error) {
+      // Two upserts of one revision can meet at the unique index; which of them is there is looked at next.
+      if (isDuplicateKey(error)) return false;
+      throw error;
+    }
   }
 
   async function storedContents(ids: string[]): Promise<Map<string, StoredContent>> {
@@ -66,6 +72,8 @@ export function createDeviceRevisionRepository({ devices, deviceRevisions }: Mod
         const change = numbered[index];
         const found = stored.get(revision._id);
         if (change === undefined || (found !== undefined && isSameContent(found, revision))) return [];
+        // Not there after all: its write was lost with the one that failed.
+        if (found === undefined) return [{ index, revision }];
         const next = withNumber(change, revision, revision.revision + 1);
         numbered[index] = next;
         return next.revision === undefined ? [] : [{ index, revision: next.revision }];

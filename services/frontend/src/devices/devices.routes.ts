@@ -329,7 +329,7 @@ function lifeRoutes({ devices }: DeviceRouteOptions): Route[] {
       path: "/devices/{id}",
       id: "updateDevice",
       tag,
-      summary: "Change a device's deadline",
+      summary: "Change a device's deadline, from its next revision on",
       access: "operator",
       conditional: true,
       params,
