@@ -42,7 +42,6 @@ export function user(change: Partial<User> = {}): User {
   };
 }
 
-const counts = {};
 
 export function device(organizationId: string, change: Partial<Device> = {}): Device {
   const _id = newId("dev");
