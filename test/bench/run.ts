@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { format, resolveConfig } from "prettier";
 import { barChart } from "./chart.ts";
 import { startFleet, type Fleet } from "./fleet.ts";
 import type { BenchRow, Measurement } from "./measurement.ts";
@@ -82,7 +83,13 @@ async function measure(options: ReturnType<typeof readArgs>): Promise<Measuremen
   };
   const measurements: Measurement[] = [];
   try {
-    for (const row of options.chosen) measurements.push(...(await row.run(context)));
+    for (const row of options.chosen) {
+      const measured = await row.run(context);
+      // Said at once: what a long run has measured is not lost with it.
+      for (const { what, measured: value, passed } of measured)
+        say(`  ${what}: ${value} (${passed ? "pass" : "short"})`);
+      measurements.push(...measured);
+    }
   } finally {
     if (fleet !== undefined) await (await fleet.catch(() => undefined))?.stop();
   }
@@ -92,7 +99,7 @@ async function measure(options: ReturnType<typeof readArgs>): Promise<Measuremen
 const marks = { begin: "<!-- table: npm run bench -- --write -->", end: "<!-- end of table -->" };
 
 /** Replaces what stands between the marks; the text around it is written by hand. */
-function writeDocs(measurements: Measurement[], command: string): void {
+async function writeDocs(measurements: Measurement[], command: string): Promise<void> {
   const file = join(process.cwd(), "docs/benchmarks.md");
   const before = readFileSync(file, "utf8");
   const begin = before.indexOf(marks.begin);
@@ -111,7 +118,8 @@ function writeDocs(measurements: Measurement[], command: string): void {
     "![Share of each target used up](benchmarks.svg)",
     "",
   ].join("\n");
-  writeFileSync(file, `${before.slice(0, begin)}${body}${before.slice(end)}`);
+  const text = `${before.slice(0, begin)}${body}${before.slice(end)}`;
+  writeFileSync(file, await format(text, { ...(await resolveConfig(file)), parser: "markdown" }));
   writeFileSync(join(process.cwd(), "docs/benchmarks.svg"), barChart(measurements));
 }
 
@@ -125,7 +133,7 @@ async function main(): Promise<number> {
   const measurements = await measure(options);
   process.stdout.write(`\n${machine()}\n\n${plainTable(measurements)}\n\n`);
   process.stdout.write(`Took ${Math.round((Date.now() - startedAt) / 1_000)} s.\n`);
-  if (options.write) writeDocs(measurements, `npm run bench -- ${process.argv.slice(2).join(" ")}`);
+  if (options.write) await writeDocs(measurements, `npm run bench -- ${process.argv.slice(2).join(" ")}`);
   return 0;
 }
 

@@ -22,16 +22,16 @@ describe("when a session has ended", () => {
     assert.equal(decide("platform_untrusted").kind, "recover");
   });
 
-  it("comes back slowly where an operator must act first", () => {
-    const slow = [
-      "device_pending",
-      "device_denied",
-      "device_disabled",
-      "organization_suspended",
-      "superseded",
-      "abuse",
-    ];
-    for (const code of slow) {
+  it("comes back within a minute where an operator's word ends it", () => {
+    for (const code of ["device_pending", "device_denied", "device_disabled", "organization_suspended"]) {
+      assert.deepEqual(decide(code, { random: 0 }), { kind: "reconnect", pauseMs: 15_000 }, code);
+      assert.deepEqual(decide(code, { random: 1 }), { kind: "reconnect", pauseMs: 45_000 }, code);
+      assert.ok(isLasting(code));
+    }
+  });
+
+  it("comes back slowly where more has to happen", () => {
+    for (const code of ["superseded", "abuse", "version_unsupported"]) {
       assert.deepEqual(decide(code, { random: 0 }), { kind: "reconnect", pauseMs: 150_000 }, code);
       assert.deepEqual(decide(code, { random: 1 }), { kind: "reconnect", pauseMs: 450_000 }, code);
       assert.ok(isLasting(code));

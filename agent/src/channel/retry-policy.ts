@@ -12,8 +12,8 @@ export type NextStep =
 
 type Rule = {
   step: "reconnect" | "recover" | "enroll";
-  /** `backoff`: it may pass in seconds. `slow`: an operator must act. */
-  pace: "backoff" | "slow";
+  /** `backoff`: it may pass in seconds. `click`: an operator's word in the console ends it. `slow`: more has to happen. */
+  pace: "backoff" | "click" | "slow";
   /** What the log says, where the platform's own words do not tell what to do. */
   advice?: string;
 };
@@ -45,14 +45,14 @@ const rules = new Map<string, Rule>(
     device_not_found: { step: "enroll", pace: "slow", advice: "The platform does not know this device." },
     device_pending: {
       step: "reconnect",
-      pace: "slow",
+      pace: "click",
       advice: "The device waits for an operator's approval.",
     },
-    device_denied: { step: "reconnect", pace: "slow", advice: "An operator denied this device." },
-    device_disabled: { step: "reconnect", pace: "slow", advice: "An operator disabled this device." },
+    device_denied: { step: "reconnect", pace: "click", advice: "An operator denied this device." },
+    device_disabled: { step: "reconnect", pace: "click", advice: "An operator disabled this device." },
     organization_suspended: {
       step: "reconnect",
-      pace: "slow",
+      pace: "click",
       advice: "The device's organisation is suspended.",
     },
     version_unsupported: {
@@ -76,11 +76,12 @@ const rules = new Map<string, Rule>(
   }),
 );
 
-const slowPauseMs = 300_000;
+/** Mean pauses: whoever enables a device again looks for it within a minute. */
+const pauseMs = { click: 30_000, slow: 300_000 };
 
 export const adviceFor = (code: string): string | undefined => rules.get(code)?.advice;
 /** The end lasts until somebody acts, and is worth a line that stands out. */
-export const isLasting = (code: string): boolean => rules.get(code)?.pace === "slow";
+export const isLasting = (code: string): boolean => (rules.get(code)?.pace ?? "backoff") !== "backoff";
 
 /**
  * Decides by the code of `end`. A time the platform named is kept, with up to a quarter of it added, so that
@@ -99,7 +100,8 @@ export function nextStep(
     // Taken also where it is not used, so that a step that fails again and again comes slower.
     const ownMs = backoffMs();
     if (end.retryAfterMs !== undefined) return Math.round(end.retryAfterMs * (1 + random() / 4));
-    if (rule.pace === "slow" && step === "reconnect") return Math.round(slowPauseMs * (0.5 + random()));
+    if (rule.pace !== "backoff" && step === "reconnect")
+      return Math.round(pauseMs[rule.pace] * (0.5 + random()));
     return ownMs;
   }
 }
