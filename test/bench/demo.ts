@@ -59,16 +59,14 @@ function welcome(platform: PlatformProcess, devices: number): string {
     Device channel    wss://127.0.0.1:${edgePort}
     CA fingerprint    ${caFingerprint}
 
-  Try:
-    - Open the console, log in, and filter the devices by site=berlin or by state.
-      Of twenty devices one is degraded after some seconds, one is never ready and fails after its
-      deadline, and one refuses what it is given: open it, and read the API server's own words.
-    - Change the template "storefront" and watch the devices follow.
-    - Disable a device, and see its session end.
-    - By hand:
-        TOKEN=$(curl -s ${consoleUrl}/api/v1/login -H 'content-type: application/json' \\
-          -d '{"username":"admin","password":"${adminPassword}"}' | sed 's/.*"token":"\\([^"]*\\)".*/\\1/')
-        curl -s ${consoleUrl}/api/v1/devices/summary -H "authorization: Bearer $TOKEN"
+  Of twenty devices one is degraded after some seconds, one is never ready and fails after its deadline, and
+  one refuses what it is given. Try, in another terminal:
+
+    TOKEN=$(curl -s ${consoleUrl}/api/v1/login -H 'content-type: application/json' \\
+      -d '{"username":"admin","password":"${adminPassword}"}' | sed 's/.*"token":"\\([^"]*\\)".*/\\1/')
+    curl -s ${consoleUrl}/api/v1/devices/summary -H "authorization: Bearer $TOKEN"
+    curl -s "${consoleUrl}/api/v1/devices?label=site=berlin&limit=5" -H "authorization: Bearer $TOKEN"
+    curl -s "${consoleUrl}/api/v1/events?limit=10" -H "authorization: Bearer $TOKEN"
 
   Ctrl+C ends it and removes the data.
 `;
