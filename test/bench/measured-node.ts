@@ -6,6 +6,8 @@ const resolutionMs = 10;
 export interface NodeUsage {
   residentBytes: number;
   heapUsedBytes: number;
+  /** What V8 has reserved for its heap, used or not. */
+  heapTotalBytes: number;
   externalBytes: number;
   /** Since the last reset. */
   loopDelayMs: { p50: number; p99: number; max: number };
@@ -30,11 +32,12 @@ export function createNodeMeter() {
       }
     },
     read(): NodeUsage {
-      const { rss, heapUsed, external, arrayBuffers } = process.memoryUsage();
+      const { rss, heapUsed, heapTotal, external, arrayBuffers } = process.memoryUsage();
       const { user, system } = process.cpuUsage();
       return {
         residentBytes: rss,
         heapUsedBytes: heapUsed,
+        heapTotalBytes: heapTotal,
         externalBytes: external + arrayBuffers,
         loopDelayMs: {
           p50: lateMs(histogram.percentile(50)),

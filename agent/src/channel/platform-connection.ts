@@ -1,3 +1,4 @@
+import { createSecureContext, type SecureContext } from "node:tls";
 import type { Logger } from "@rciots/runtime";
 import type { DeviceIdentity } from "../identity/identity.store.ts";
 import type { PlatformHandlers } from "./call-dispatcher.ts";
@@ -30,15 +31,30 @@ export type Connect = (identity: DeviceIdentity, signal: AbortSignal) => Promise
 export function createPlatformConnection(options: ConnectionOptions): Connect {
   const { trust, proxyFor, headers, handlers, logger, connectTimeoutMs = 20_000 } = options;
   let ticket: { session: Buffer; certificateChain: string } | undefined;
+  let known: { secureContext: SecureContext; identity: DeviceIdentity } | undefined;
 
-  function tlsOf(identity: DeviceIdentity) {
+  /**
+   * Keys and certificates are parsed once for each identity: a device that knocks at a busy platform again and again
+   * must not spend its CPU on that. The system's roots are read anew, since they may have been updated.
+   */
+  function secureContextOf(identity: DeviceIdentity): SecureContext {
+    if (known?.identity === identity && trust.kind !== "system") return known.secureContext;
     const { privateKey, certificateChain, caCertificates } = identity;
-    // A ticket stands for the certificate it was given to; with a new one it would hide that.
-    if (ticket?.certificateChain !== certificateChain) ticket = undefined;
-    return {
+    const secureContext = createSecureContext({
       key: privateKey,
       cert: certificateChain,
       ca: [caCertificates, ...configuredRoots(trust)],
+      minVersion: "TLSv1.2",
+    });
+    known = { secureContext, identity };
+    return secureContext;
+  }
+
+  function tlsOf(identity: DeviceIdentity) {
+    // A ticket stands for the certificate it was given to; with a new one it would hide that.
+    if (ticket?.certificateChain !== identity.certificateChain) ticket = undefined;
+    return {
+      secureContext: secureContextOf(identity),
       ...(ticket === undefined ? {} : { session: ticket.session }),
     };
   }

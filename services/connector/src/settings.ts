@@ -68,11 +68,11 @@ export const defaultSettings: ConnectorSettings = {
   ticketKeyLifetimeMs: 86_400_000,
   ticketKeyCheckMs: 60_000,
   maxSessions: 50_000,
-  // Two cores admit some 200 devices a second. Of what is let in beyond two or three seconds of that, devices give
-  // up before it is their turn, and the work done for them is lost: a returning fleet takes three times as long.
-  maxHandshakes: 400,
-  maxOpening: 800,
-  maxHellos: 800,
+  // Two cores admit some 200 devices a second, and a device waits ten seconds for its welcome: much more than five
+  // seconds' worth at once is given up before it is its turn. Far less sends too many into long pauses.
+  maxHandshakes: 1_000,
+  maxOpening: 1_000,
+  maxHellos: 1_000,
   maxCallsInFlight: 16,
   maxReadsInFlight: 2,
   maxReads: 64,

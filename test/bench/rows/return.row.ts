@@ -1,4 +1,5 @@
 import { settled } from "../fleet.ts";
+import type { SimulatorCounts } from "../simulator-worker.ts";
 import { formatCount, formatMs, type BenchContext, type BenchRow, type Measurement } from "../measurement.ts";
 
 const targetMs = 60_000;
@@ -12,10 +13,11 @@ async function run({ fleet, say }: BenchContext): Promise<Measurement[]> {
   const sessionsBefore = (await simulator.counts()).sessions;
   const killedAt = Date.now();
   await platform.kill();
-  await simulator.until((now) => now.connected === 0, { timeoutMs: 30_000 });
   await platform.restart();
   const upAt = Date.now();
-  const back = await simulator.until((now) => now.connected === size, { timeoutMs });
+  const isBack = (now: SimulatorCounts): boolean =>
+    now.connected === size && now.sessions >= sessionsBefore + size;
+  const back = await simulator.until(isBack, { timeoutMs });
   const done = await settled(running, running.release(), timeoutMs);
   const { gaveUp, sessions } = await simulator.counts();
   const lost = Object.values(gaveUp).reduce((sum, count) => sum + count, 0);
