@@ -127,7 +127,7 @@ describe("when the connect loop runs", () => {
         enrollAgain: () => Promise.reject(new Error("not asked for")),
       },
     });
-    assert.deepEqual(pauses.slice(0, 2), [1_000, 450_000]);
+    assert.deepEqual(pauses.slice(0, 2), [1_000, 45_000]);
     assert.equal(calls.filter((call) => call === "connect").length, 2);
   });
 

@@ -42,7 +42,6 @@ export function user(change: Partial<User> = {}): User {
   };
 }
 
-
 export function device(organizationId: string, change: Partial<Device> = {}): Device {
   const _id = newId("dev");
   const name = _id.toLowerCase().replace("_", "-");
