@@ -68,7 +68,7 @@ export const defaultSettings: ConnectorSettings = {
   ticketKeyLifetimeMs: 86_400_000,
   ticketKeyCheckMs: 60_000,
   maxSessions: 50_000,
-  // Two cores admit some 200 devices a second, and a device waits ten seconds for its welcome: much more than five
+  // Two cores admit some 100 to 200 devices a second, and a device waits ten seconds for its welcome: much more than five
   // seconds' worth at once is given up before it is its turn. Far less sends too many into long pauses.
   maxHandshakes: 1_000,
   maxOpening: 1_000,
