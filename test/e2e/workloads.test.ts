@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { clusterAvailability, startCluster, type TestCluster } from "../cluster/cluster.ts";
+import { runPods } from "../cluster/fixture.ts";
 import { startAgentProcess, type AgentProcess } from "../harness/agent-process.ts";
 import type { ApiClient } from "../harness/api-client.ts";
 import { eventually } from "../harness/eventually.ts";
@@ -15,7 +16,6 @@ import {
   deviceOnline,
   deviceSettled,
   reportedObjects,
-  runPods,
   type TemplateFile,
 } from "../harness/fleet.ts";
 import { startPlatformProcess, type PlatformProcess } from "../harness/platform-process.ts";

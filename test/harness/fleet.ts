@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import type { TestCluster } from "../cluster/cluster.ts";
 import type { ApiClient } from "./api-client.ts";
 import { eventually } from "./eventually.ts";
 
@@ -117,29 +116,4 @@ export async function reportedObjects(api: ApiClient, deviceId: string): Promise
     cursor = page.nextCursor;
   }
   return objects;
-}
-
-/** Stands in for the kubelet that this control plane has not: says that the Pods there are run and are ready. */
-export async function runPods(cluster: TestCluster, namespace: string): Promise<void> {
-  const list = JSON.parse(await cluster.kubectl(["get", "pods", "-n", namespace, "-o", "json"])) as {
-    items: { metadata: { name: string }; status: { phase: string } }[];
-  };
-  for (const pod of list.items.filter((item) => item.status.phase !== "Running")) {
-    const conditions = ["PodScheduled", "Initialized", "ContainersReady", "Ready"].map((type) => ({
-      type,
-      status: "True",
-    }));
-    const status = JSON.stringify({ status: { phase: "Running", conditions } });
-    await cluster.kubectl([
-      "patch",
-      "pod",
-      pod.metadata.name,
-      "-n",
-      namespace,
-      "--subresource=status",
-      "--type=merge",
-      "-p",
-      status,
-    ]);
-  }
 }
