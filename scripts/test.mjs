@@ -34,7 +34,13 @@ const groups = {
 };
 
 /** Programs the tests drive, with Debian's package of each. */
-const programs = { git: "git", openssl: "openssl", sshd: "openssh-server", ip: "iproute2" };
+const programs = {
+  git: "git",
+  openssl: "openssl",
+  sshd: "openssh-server",
+  ip: "iproute2",
+  chromium: "chromium",
+};
 const sbin = (name) => ["/usr/sbin", "/sbin"].some((folder) => existsSync(join(folder, name)));
 
 async function installPrograms() {
