@@ -9,6 +9,7 @@ const owners = [
   { package: "socket.io", folders: ["services/connector/src"] },
   { package: "socket.io-client", folders: ["agent/src/channel"] },
   { package: "express", folders: ["services/enroll/src", "services/frontend/src", "packages/runtime/src"] },
+  { package: "nodemailer", folders: ["services/frontend/src/mail"] },
   { package: "mingo", folders: ["packages/embedded-mongo/src"] },
   { package: "@photostructure/sqlite", folders: ["packages/embedded-mongo/src"] },
 ];

@@ -77,6 +77,17 @@ describe("when a configuration is loaded", () => {
     }
   });
 
+  it("takes a secret URL of its schemes only, and never shows what was wrong with it", () => {
+    const mail = { url: config.secretUrl({ env: "RCIOTS_MAIL", about: "Mail", schemes: ["smtp", "smtps"] }) };
+    const load = (RCIOTS_MAIL: string) => loadSettings(mail, { env: { RCIOTS_MAIL } });
+    assert.equal(load("smtps://u:p4ss@host").url, "smtps://u:p4ss@host");
+    for (const bad of ["http://u:p4ss@host", "p4ss"]) {
+      const faults = faultsOf(() => load(bad)).join();
+      assert.match(faults, /RCIOTS_MAIL is not valid/);
+      assert.ok(!faults.includes("p4ss"));
+    }
+  });
+
   it("names a secret file that can't be read", () => {
     const faults = faultsOf(() =>
       loadSettings(settings, { env: { RCIOTS_NAME: "n", RCIOTS_KEY_FILE: "/nowhere/key" } }),

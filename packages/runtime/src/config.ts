@@ -57,6 +57,19 @@ export const text = (options: SettingOptions<string>): Setting<string> =>
 export const secret = (options: SettingOptions<string>): Setting<string> =>
   setting({ ...options, isSecret: true, parse: (value) => value });
 
+/** A secret URL, such as one with a password in it; `schemes` without the colon. */
+export const secretUrl = (
+  options: SettingOptions<string> & { schemes: readonly string[] },
+): Setting<string> =>
+  setting({
+    ...options,
+    isSecret: true,
+    parse(value) {
+      if (!options.schemes.includes(new URL(value).protocol.slice(0, -1))) throw new Error("is not valid");
+      return value;
+    },
+  });
+
 export function integer(options: SettingOptions<number> & { min: number; max: number }): Setting<number> {
   return setting({
     ...options,

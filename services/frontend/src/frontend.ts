@@ -22,6 +22,7 @@ import { cutUnreadBodies } from "./http/json-body.ts";
 import { describeApi } from "./http/openapi.ts";
 import type { Route } from "./http/route.ts";
 import { setSecurityHeaders } from "./http/security-headers.ts";
+import type { Mailer } from "./mail/mailer.ts";
 import type { PublicUrls } from "./provisioning-tokens/install-commands.ts";
 import { createServices } from "./services.ts";
 
@@ -40,6 +41,8 @@ export interface FrontendOptions {
   publicUrls: PublicUrls;
   /** SHA-256 of the platform's root certificate, as agents are told it. */
   caFingerprint: () => string;
+  /** Absent: the platform sends no mail, and shows links to whoever may hand them on. */
+  mailer?: Mailer;
   /** Whether a proxy in front sets X-Forwarded-*; as `trust proxy` of express. Default false. */
   trustProxy?: boolean | number | string | undefined;
   /** How long a session lasts; default 12 hours. */

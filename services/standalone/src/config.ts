@@ -1,4 +1,4 @@
-import { config, loadSettings, type Environment, type LogLevel } from "@rciots/runtime";
+import { config, ConfigError, loadSettings, type Environment, type LogLevel } from "@rciots/runtime";
 
 const dayMs = 86_400_000;
 
@@ -59,6 +59,21 @@ export const settings = {
     env: "RCIOTS_EDGE_URL",
     about: "The device channel as devices reach it (https)",
     fallbackText: "https://<public host>:<edge port>",
+  }),
+  consoleUrl: config.httpUrl({
+    env: "RCIOTS_CONSOLE_URL",
+    about: "The console as people's browsers reach it; links in mails begin with it",
+    fallbackText: "as the browser asks",
+  }),
+  smtpUrl: config.secretUrl({
+    env: "RCIOTS_SMTP_URL",
+    about: "Mail server: smtp://user:password@host:587, or smtps://",
+    fallbackText: "no mail is sent",
+    schemes: ["smtp", "smtps"],
+  }),
+  mailFrom: config.text({
+    env: "RCIOTS_MAIL_FROM",
+    about: "Sender of mails, such as RCIoTS <no-reply@example.com>",
   }),
   adminPassword: config.secret({
     env: "RCIOTS_ADMIN_PASSWORD",
@@ -141,6 +156,13 @@ export const settings = {
 
 /** @throws ConfigError with all faults */
 export function loadConfig(env: Environment, args: readonly string[] = []) {
-  return loadSettings(settings, { env, args });
+  const loaded = loadSettings(settings, { env, args });
+  const needed = [
+    ["RCIOTS_MAIL_FROM", loaded.mailFrom],
+    ["RCIOTS_CONSOLE_URL", loaded.consoleUrl],
+  ] as const;
+  const missing = needed.filter(([, value]) => loaded.smtpUrl !== undefined && value === undefined);
+  if (missing.length === 0) return loaded;
+  throw new ConfigError(missing.map(([name]) => `${name} is missing: RCIOTS_SMTP_URL needs it`));
 }
 export type StandaloneConfig = ReturnType<typeof loadConfig>;

@@ -5,7 +5,7 @@ import { createConnector } from "@rciots/connector";
 import { createDesiredState, createOrganizationVault } from "@rciots/desired-state";
 import { startEmbeddedMongo } from "@rciots/embedded-mongo";
 import { createEnroll } from "@rciots/enroll";
-import { createFrontend, ensureFirstRun } from "@rciots/frontend";
+import { createFrontend, createMailer, ensureFirstRun } from "@rciots/frontend";
 import {
   createGitSource,
   createKustomize,
@@ -176,8 +176,17 @@ async function startParts(
     git,
     host: config.consoleHost,
     port: config.consolePort,
-    publicUrls: { enroll: enrollUrl, edge: edgeUrl },
+    publicUrls: {
+      enroll: enrollUrl,
+      edge: edgeUrl,
+      ...(config.consoleUrl === undefined ? {} : { console: config.consoleUrl }),
+    },
     caFingerprint,
+    mailer: createMailer({
+      smtpUrl: config.smtpUrl,
+      from: config.mailFrom,
+      logger: logger.child({ service: "mail" }),
+    }),
     trustProxy: config.trustProxy,
   });
   await frontend.start();
