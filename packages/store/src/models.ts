@@ -29,13 +29,60 @@ export interface User {
   isPlatformAdmin: boolean;
   status: "active" | "disabled";
   memberships: { organizationId: string; role: Role }[];
+  /** Absent or null: the password alone signs in. */
+  secondFactor?: SecondFactor | null;
+  /** Networks the person signed in from, the latest last; absent before the first time. */
+  signInNetworks?: string[];
   createdAt: Date;
 }
 
-/** A log-in of a person; `_id` is the hash of the bearer value. */
+/** Time-based codes (RFC 6238). */
+export interface SecondFactor {
+  /** The shared secret, sealed by the platform's master key and bound to the user. */
+  sealedSecret: Sealed;
+  /** Null: begun, not proven by a code yet, and so not asked for. */
+  confirmedAt: Date | null;
+  /** Time step of the last code that was taken: neither it nor an older one is taken again. */
+  lastStep: number;
+  /** Each is good once. */
+  recoveryCodeHashes: string[];
+}
+
+/** A log-in of a person; `_id` is the hash of the bearer value. Older ones lack what is optional. */
 export interface Session {
   _id: string;
   userId: string;
+  createdAt: Date;
+  expiresAt: Date;
+  /** To the minute. */
+  lastUsedAt?: Date;
+  /** Where it was opened from. */
+  address?: string;
+  userAgent?: string;
+}
+
+/** Somebody who wants an account and has not shown yet that the e-mail address is theirs. */
+export interface SignUp {
+  /** Of the user to be. */
+  _id: string;
+  /** Of the token in the link. */
+  tokenHash: string;
+  email: string;
+  username: string;
+  passwordHash: string;
+  /** Made with the account, and the person its owner. */
+  organization: { id: string; name: string } | null;
+  createdAt: Date;
+  expiresAt: Date;
+}
+
+/** A link that is good once; `_id` is the hash of its token. */
+export interface AccountLink {
+  _id: string;
+  userId: string;
+  purpose: "reset-password" | "change-email";
+  /** Of a reset: the person's address as it was. Of a change: the new one, where the link was sent to. */
+  email: string;
   createdAt: Date;
   expiresAt: Date;
 }
@@ -386,6 +433,8 @@ const user = new Schema<User>(
       type: [new Schema({ organizationId: id, role: text }, { _id: false, strict: "throw" })],
       required: true,
     },
+    secondFactor: { type: Schema.Types.Mixed },
+    signInNetworks: { type: [String], default: undefined },
     createdAt: date,
   },
   options,
@@ -394,9 +443,45 @@ user.index({ email: 1 }, { unique: true });
 user.index({ username: 1 }, { unique: true });
 user.index({ "memberships.organizationId": 1 });
 
-const session = new Schema<Session>({ _id: id, userId: id, createdAt: date, expiresAt: date }, options);
+const session = new Schema<Session>(
+  {
+    _id: id,
+    userId: id,
+    createdAt: date,
+    expiresAt: date,
+    lastUsedAt: { type: Date },
+    address: { type: String },
+    userAgent: { type: String },
+  },
+  options,
+);
 session.index({ expiresAt: 1 }, { expireAfterSeconds: 0 });
 session.index({ userId: 1 });
+
+const signUp = new Schema<SignUp>(
+  {
+    _id: id,
+    tokenHash: text,
+    email: text,
+    username: text,
+    passwordHash: text,
+    organization: mixedOrNull,
+    createdAt: date,
+    expiresAt: date,
+  },
+  options,
+);
+signUp.index({ tokenHash: 1 }, { unique: true });
+signUp.index({ email: 1 });
+signUp.index({ username: 1 });
+signUp.index({ expiresAt: 1 }, { expireAfterSeconds: 0 });
+
+const accountLink = new Schema<AccountLink>(
+  { _id: id, userId: id, purpose: text, email: text, createdAt: date, expiresAt: date },
+  options,
+);
+accountLink.index({ userId: 1, purpose: 1 });
+accountLink.index({ expiresAt: 1 }, { expireAfterSeconds: 0 });
 
 const apiToken = new Schema<ApiToken>(
   {
@@ -642,6 +727,8 @@ export function createModels(connection: Connection) {
     organizations: connection.model("Organization", organization, "organizations"),
     users: connection.model("User", user, "users"),
     sessions: connection.model("Session", session, "sessions"),
+    signUps: connection.model("SignUp", signUp, "signUps"),
+    accountLinks: connection.model("AccountLink", accountLink, "accountLinks"),
     apiTokens: connection.model("ApiToken", apiToken, "apiTokens"),
     provisioningTokens: connection.model("ProvisioningToken", provisioningToken, "provisioningTokens"),
     devices: connection.model("Device", device, "devices"),

@@ -1,5 +1,6 @@
 import { createConnection } from "mongoose";
 import { createModels } from "./models.ts";
+import { createAccountLinkRepository } from "./repositories/account-links.repository.ts";
 import { createAccountRepository } from "./repositories/accounts.repository.ts";
 import { createAuthorityRepository } from "./repositories/authorities.repository.ts";
 import { createBlobRepository } from "./repositories/blobs.repository.ts";
@@ -14,6 +15,7 @@ import { createLeaseRepository } from "./repositories/leases.repository.ts";
 import { createOrganizationRepository } from "./repositories/organizations.repository.ts";
 import { createPlatformValueRepository } from "./repositories/platform-values.repository.ts";
 import { createProvisioningTokenRepository } from "./repositories/provisioning-tokens.repository.ts";
+import { createSecondFactorRepository } from "./repositories/second-factors.repository.ts";
 import { createSecretRepository } from "./repositories/secrets.repository.ts";
 import { createTemplateRepository } from "./repositories/templates.repository.ts";
 
@@ -28,6 +30,7 @@ export async function createStore(options: { uri: string; maxPoolSize?: number }
   const models = createModels(connection);
   for (const model of Object.values(models)) await model.createIndexes();
   return {
+    accountLinks: createAccountLinkRepository(models),
     accounts: createAccountRepository(models),
     authorities: createAuthorityRepository(models),
     blobs: createBlobRepository(models),
@@ -42,6 +45,7 @@ export async function createStore(options: { uri: string; maxPoolSize?: number }
     organizations: createOrganizationRepository(models),
     platformValues: createPlatformValueRepository(models),
     provisioningTokens: createProvisioningTokenRepository(models),
+    secondFactors: createSecondFactorRepository(models),
     secrets: createSecretRepository(models),
     templates: createTemplateRepository(models),
     /** Rejects when the database doesn't answer. */

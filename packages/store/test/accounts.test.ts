@@ -106,7 +106,58 @@ describeStore("accounts", (context) => {
     });
   });
 
+  describe("when people change their names", () => {
+    it("keeps each name with one person", async () => {
+      const { accounts } = context.store;
+      const [ada, bob] = [user(), user()];
+      await accounts.insertUser(ada);
+      await accounts.insertUser(bob);
+      const renamed = await accounts.rename(ada._id, { username: "countess", email: "c@example.com" });
+      assert.deepEqual(renamed, { ...ada, username: "countess", email: "c@example.com" });
+      await assert.rejects(accounts.rename(bob._id, { username: "countess" }), isDuplicateKey);
+      await assert.rejects(accounts.rename(bob._id, { email: "c@example.com" }), isDuplicateKey);
+      assert.deepEqual(await accounts.findUser(bob._id), bob);
+      assert.equal(await accounts.rename(newId("usr"), { username: "nobody" }), null);
+    });
+
+    it("remembers the latest networks, each once", async () => {
+      const { accounts } = context.store;
+      const stored = user();
+      await accounts.insertUser(stored);
+      for (const network of ["a", "b", "a", "c", "d"])
+        await accounts.addSignInNetwork(stored._id, network, 3);
+      assert.deepEqual((await accounts.findUser(stored._id))?.signInNetworks, ["b", "c", "d"]);
+    });
+  });
+
   describe("when people are logged in", () => {
+    it("lists a person's sessions, newest first, and notes a use at most once in an interval", async () => {
+      const { accounts } = context.store;
+      const userId = newId("usr");
+      const sessions = [0, 1, 2].map((index) => ({
+        _id: hex(),
+        userId,
+        createdAt: at(index),
+        expiresAt: at(1_000 + index),
+        address: "192.0.2.1",
+        userAgent: "test",
+      }));
+      for (const one of sessions) await accounts.insertSession(one);
+      const [first, second, third] = sessions;
+      assert.deepEqual(await accounts.listSessions(userId, 2, at(0)), [third, second]);
+      assert.deepEqual(await accounts.listSessions(userId, 9, at(1_000)), [third, second]);
+      assert.deepEqual(await accounts.listSessions(newId("usr"), 9, at(0)), []);
+      const hash = first?._id ?? "";
+      for (const [time, expected] of [
+        [0, 0],
+        [999, 0],
+        [1_000, 1_000],
+      ] as const) {
+        await accounts.touchSession(hash, at(time), 1_000);
+        assert.deepEqual((await accounts.findSession(hash, at(0)))?.lastUsedAt, at(expected), `${time}`);
+      }
+    });
+
     it("finds a session until it expires", async () => {
       const { accounts } = context.store;
       const session = { _id: hex(), userId: newId("usr"), createdAt: at(0), expiresAt: at(1_000) };

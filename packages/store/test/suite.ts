@@ -7,6 +7,8 @@ export type RepositoryName = Exclude<keyof Store, "ping" | "close">;
 /** Which file of this folder tests a repository; a repository that is added does not compile without an entry. */
 export const testedIn: Record<RepositoryName, string> = {
   accounts: "accounts",
+  accountLinks: "account-links",
+  secondFactors: "account-links",
   organizations: "accounts",
   leases: "platform",
   platformValues: "platform",

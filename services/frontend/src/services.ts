@@ -1,4 +1,5 @@
 import type { Loop } from "@rciots/runtime";
+import { createAccountsService } from "./accounts/accounts.service.ts";
 import { apiTokenRoutes } from "./api-tokens/api-tokens.routes.ts";
 import { createApiTokensService } from "./api-tokens/api-tokens.service.ts";
 import { createAudit } from "./audit/audit.ts";
@@ -51,7 +52,8 @@ export function createServices(options: FrontendOptions): Services {
   const guard = createLoginGuard(options.loginLimits);
   const sessions = createSessionsService({ store, passwords, guard, audit, sessionMs });
   const apiTokens = createApiTokensService({ store, audit });
-  const members = createMembersService({ store, passwords, audit });
+  const accounts = createAccountsService({ store, passwords });
+  const members = createMembersService({ store, accounts, audit });
   const organizations = createOrganizationService({ store, vault, audit, bus, members });
   const provisioningTokens = createProvisioningTokensService({ store, audit });
 

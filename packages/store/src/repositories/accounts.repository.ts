@@ -21,6 +21,24 @@ export function createAccountRepository({ users, sessions, apiTokens }: Models) 
       await users.updateOne({ _id: userId }, { $set: { passwordHash } });
     },
 
+    /**
+     * Changes the names a person signs in by, and answers the user as it is then; null where there is none.
+     * Rejects with a duplicate key where somebody else has one of them.
+     */
+    async rename(userId: string, change: Partial<Pick<User, "username" | "email">>): Promise<User | null> {
+      return users
+        .findOneAndUpdate({ _id: userId }, { $set: change }, { returnDocument: "after" })
+        .lean<User>();
+    },
+
+    /** Remembers where a person signed in from; the `keep` latest networks. */
+    async addSignInNetwork(userId: string, network: string, keep: number): Promise<void> {
+      await users.updateOne(
+        { _id: userId, signInNetworks: { $ne: network } },
+        { $push: { signInNetworks: { $each: [network], $slice: -keep } } },
+      );
+    },
+
     /** Members of an organisation, ordered by identifier; `after` is the last one of the page before. */
     async listMembers(organizationId: string, page: { after?: string; limit: number }): Promise<User[]> {
       const from = page.after === undefined ? {} : { _id: { $gt: page.after } };
@@ -58,8 +76,26 @@ export function createAccountRepository({ users, sessions, apiTokens }: Models) 
       return sessions.findOne({ _id: hash, expiresAt: { $gt: now } }).lean<Session>();
     },
 
+    /** A person's sessions that are in force, the newest first. */
+    async listSessions(userId: string, limit: number, now = new Date()): Promise<Session[]> {
+      return sessions
+        .find({ userId, expiresAt: { $gt: now } })
+        .sort({ createdAt: -1, _id: 1 })
+        .limit(limit)
+        .lean<Session[]>();
+    },
+
     async deleteSession(hash: string): Promise<void> {
       await sessions.deleteOne({ _id: hash });
+    },
+
+    /** Notes a use; at most one write in `everyMs`, however often it is called. */
+    async touchSession(hash: string, now: Date, everyMs: number): Promise<void> {
+      const before = new Date(now.getTime() - everyMs);
+      await sessions.updateOne(
+        { _id: hash, $or: [{ lastUsedAt: null }, { lastUsedAt: { $lte: before } }] },
+        { $set: { lastUsedAt: now } },
+      );
     },
 
     /** Logs a person out everywhere, but for the session named. */

@@ -1,5 +1,6 @@
 import type { Role, User } from "@rciots/store";
 import { z } from "zod";
+import { emailField, usernameField } from "../accounts/account-fields.ts";
 import { newPasswordField } from "../auth/password.ts";
 import { mapPage, pageOf, pageQuery } from "../http/cursor.ts";
 import { idParams } from "../http/fields.ts";
@@ -18,13 +19,6 @@ const memberSchema = z
     createdAt: z.iso.datetime(),
   })
   .meta({ id: "Member" });
-
-const usernameField = z
-  .string()
-  .min(2)
-  .max(64)
-  .regex(/^[a-z0-9][a-z0-9._-]*$/, "must be lower-case letters, digits, '.', '_' and '-'");
-const emailField = z.email().max(254).toLowerCase();
 
 const view = ({ user, role }: { user: User; role: Role }): z.input<typeof memberSchema> => ({
   id: user._id,

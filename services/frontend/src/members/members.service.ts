@@ -1,8 +1,8 @@
-import { conflict, forbidden, newId, notFound } from "@rciots/runtime";
-import { isDuplicateKey, type Role, type Store, type User } from "@rciots/store";
+import { conflict, forbidden, notFound } from "@rciots/runtime";
+import type { Role, Store, User } from "@rciots/store";
+import type { AccountsService } from "../accounts/accounts.service.ts";
 import type { Acting, Audit } from "../audit/audit.ts";
 import { roles, type Member } from "../auth/caller.ts";
-import type { Passwords } from "../auth/password.ts";
 import { readPage, type Page } from "../http/cursor.ts";
 
 interface MemberActing extends Acting {
@@ -19,10 +19,10 @@ export function roleIn(user: User, organizationId: string): Role | undefined {
 /** People of an organisation and their roles. */
 export function createMembersService(options: {
   store: Pick<Store, "accounts">;
-  passwords: Pick<Passwords, "hash">;
+  accounts: Pick<AccountsService, "create">;
   audit: Audit;
 }) {
-  const { store, passwords, audit } = options;
+  const { store, accounts, audit } = options;
 
   async function get(organizationId: string, userId: string): Promise<{ user: User; role: Role }> {
     const user = await store.accounts.findUser(userId);
@@ -78,27 +78,15 @@ export function createMembersService(options: {
     ): Promise<{ user: User; role: Role }> {
       const { organizationId } = acting.caller;
       checkReach(acting.caller, input.role);
-      const user: User = {
-        _id: newId("usr"),
-        email: input.email,
-        username: input.username,
-        passwordHash: await passwords.hash(input.password),
-        isPlatformAdmin: false,
-        status: "active",
-        memberships: [{ organizationId, role: input.role }],
-        createdAt: new Date(),
-      };
-      await store.accounts.insertUser(user).catch((error: unknown) => {
-        if (!isDuplicateKey(error)) throw error;
-        throw conflict({ code: "name_taken", message: "The user name or the e-mail address is taken." });
-      });
+      const { role, ...account } = input;
+      const user = await accounts.create({ ...account, memberships: [{ organizationId, role }] });
       await audit.record(acting, {
         organizationId,
         kind: "member.created",
-        message: `${user.username} joined as ${input.role}.`,
-        details: { userId: user._id, role: input.role },
+        message: `${user.username} joined as ${role}.`,
+        details: { userId: user._id, role },
       });
-      return { user, role: input.role };
+      return { user, role };
     },
 
     async setRole(acting: MemberActing, userId: string, role: Role): Promise<{ user: User; role: Role }> {
