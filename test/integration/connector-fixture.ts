@@ -338,6 +338,10 @@ export interface ClientOptions {
   /** Shared, it resumes TLS sessions. */
   agent?: Agent;
   auth?: Record<string, unknown>;
+  /** Named in hello. */
+  capabilities?: string[];
+  /** What it answers to a call of the platform; undefined: never. Without it, `{}` to each. */
+  answer?: (event: string, payload: unknown) => Promise<unknown>;
 }
 
 export function createTlsAgent(
@@ -373,7 +377,11 @@ export async function connectClient(options: ClientOptions): Promise<Client> {
   socket.onAny((event: string, payload: unknown, ack: unknown) => {
     received.push({ event, payload });
     if (event === "session:close") code = (payload as { code: string }).code;
-    if (typeof ack === "function") (ack as AnyListener)({ ok: true, data: {} });
+    if (typeof ack !== "function") return;
+    if (options.answer === undefined) return void (ack as AnyListener)({ ok: true, data: {} });
+    void options.answer(event, payload).then((answer) => {
+      if (answer !== undefined) (ack as AnyListener)(answer);
+    });
   });
   const closed = new Promise<string>((resolve) => {
     socket.on("disconnect", (reason) => {
@@ -392,7 +400,12 @@ export async function connectClient(options: ClientOptions): Promise<Client> {
     call: send,
     send,
     hello: () =>
-      send("session:hello", { versions: [1], agentVersion: "test", capabilities: ["manifests"], facts: {} }),
+      send("session:hello", {
+        versions: [1],
+        agentVersion: "test",
+        capabilities: options.capabilities ?? ["manifests"],
+        facts: {},
+      }),
     received,
     closed,
     isClosed: () => isClosed,

@@ -7,6 +7,7 @@ import {
   type PlatformEvent,
   type PlatformRequest,
   type PlatformResponse,
+  type RemoteEvent,
 } from "@rciots/protocol";
 import {
   AppError,
@@ -19,12 +20,18 @@ import {
 import { createAllowance } from "./allowance.ts";
 import type { SessionEnd } from "./session-fault.ts";
 
-/** What the agent does on each call of the platform; a rejection becomes the answer. */
-export type PlatformHandlers = {
-  [Event in PlatformEvent as Event extends "session:close" ? never : Event]: (
-    payload: PlatformRequest<Event>,
-  ) => Promise<PlatformResponse<Event>> | PlatformResponse<Event>;
+type Handlers<Event extends PlatformEvent> = {
+  [Name in Event]: (
+    payload: PlatformRequest<Name>,
+  ) => Promise<PlatformResponse<Name>> | PlatformResponse<Name>;
 };
+
+/**
+ * What the agent does on each call of the platform; a rejection becomes the answer. Those that need a capability
+ * are there where the agent names it in hello.
+ */
+export type PlatformHandlers = Handlers<Exclude<PlatformEvent, RemoteEvent | "session:close">> &
+  Partial<Handlers<RemoteEvent>>;
 
 export interface CallDispatcherOptions {
   handlers: PlatformHandlers;
@@ -57,7 +64,8 @@ export function createCallDispatcher(options: CallDispatcherOptions): {
       return {};
     }
     // The payload was parsed by the schema of this very event.
-    const handler = handlers[event] as (payload: unknown) => unknown;
+    const handler = handlers[event] as ((payload: unknown) => unknown) | undefined;
+    if (handler === undefined) throw unknownEvent(event);
     return handler(parsed.data);
   }
 

@@ -31,6 +31,7 @@ const bundle = {
 };
 const page = { revision: 1, page: 0, pages: 1, objects: [object] };
 const status = { revision: 1, digest, state: "healthy", counts: { Current: 1 } };
+const diff = { position: 0, changedOnly: false, budgetMs: 5_000 };
 const hello = { versions: [1], agentVersion: "1", capabilities: [], facts: {} };
 
 /** For each event: payloads that are good, and payloads that are wrong in one thing. */
@@ -91,6 +92,16 @@ const cases: Record<DeviceEvent | PlatformEvent, { good: unknown[]; bad: unknown
   },
   "device:decommission": { good: [{ wipeWorkloads: true }], bad: [{}, { wipeWorkloads: "yes" }] },
   "certificate:expire": { good: [{}], bad: [{ now: true }] },
+  "manifests:diff": {
+    good: [diff, { ...diff, digest, position: 100 }],
+    bad: [
+      { ...diff, position: -1 },
+      { ...diff, position: limits.bundleObjects * 2 + 1 },
+      { ...diff, budgetMs: 60_000 },
+      { ...diff, digest: "x" },
+      { ...diff, namespace: "kube-system" },
+    ],
+  },
 };
 
 describe("the events of the contract", () => {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { digestField, factsField, idField, messageField } from "./fields.ts";
 import { limits } from "./limits.ts";
+import { remoteCalls } from "./remote-calls.ts";
 
 /** How far a device is with a revision. */
 export const revisionStates = [
@@ -158,6 +159,7 @@ export const platformCalls = {
   "device:decommission": { request: z.strictObject({ wipeWorkloads: z.boolean() }), response: nothing },
   /** Renew now rather than at two thirds of the certificate's life, as after a rotation of the CA. */
   "certificate:expire": { request: nothing, response: nothing },
+  ...remoteCalls,
 } as const;
 
 export type DeviceEvent = keyof typeof deviceCalls;
@@ -244,6 +246,7 @@ export const callErrors = [
   "bundle_gone",
   "revision_unknown",
   "digest_mismatch",
+  "digest_unknown",
   "internal_error",
 ] as const;
 export type CallErrorCode = (typeof callErrors)[number];

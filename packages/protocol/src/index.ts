@@ -53,4 +53,13 @@ export {
   type Facts,
 } from "./fields.ts";
 export { channelPath, limits, protocolVersions } from "./limits.ts";
+export {
+  diffChanges,
+  diffItem,
+  isRemoteEvent,
+  remoteCalls,
+  type DiffChange,
+  type DiffItem,
+  type RemoteEvent,
+} from "./remote-calls.ts";
 export { channelParser, malformedEvent, streamFrameEvent } from "./parser.ts";

@@ -14,6 +14,11 @@ export const limits = {
   reportObjects: 100,
   /** Objects a page of `objects:report` carries. */
   pageObjects: 250,
+  /** Objects a page of `manifests:diff` carries. */
+  diffObjects: 200,
+  /** Largest page of `manifests:diff`, and the largest object in it, before or after, as JSON. */
+  diffPageBytes: 524_288,
+  diffSideBytes: 131_072,
   /** Characters of a message for people. */
   messageChars: 2_048,
   deviceNameChars: 63,

@@ -1,4 +1,5 @@
 import { EventEmitter } from "node:events";
+import { createMemoryCallBus, type CallBus } from "./bus-calls.ts";
 
 /** Hints between the services. The store is the truth: a hint that is lost costs latency, never correctness. */
 export interface BusEvents {
@@ -17,7 +18,7 @@ export interface BusEvents {
 export type BusTopic = keyof BusEvents;
 
 /** What the services need of a bus; in one process it is an event emitter, across replicas Redis. */
-export interface Bus {
+export interface Bus extends CallBus {
   publish<Topic extends BusTopic>(topic: Topic, payload: BusEvents[Topic]): void;
   /** Returns the function that ends the subscription. */
   subscribe<Topic extends BusTopic>(topic: Topic, listener: (payload: BusEvents[Topic]) => void): () => void;
@@ -27,6 +28,7 @@ export function createMemoryBus(): Bus {
   const emitter = new EventEmitter();
   emitter.setMaxListeners(0);
   return {
+    ...createMemoryCallBus(),
     publish(topic, payload) {
       // A subscriber's fault must not reach the publisher, nor run inside its call.
       setImmediate(() => emitter.emit(topic, payload));

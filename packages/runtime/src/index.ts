@@ -13,6 +13,7 @@ export {
 export { createBackoff, type Backoff, type BackoffOptions } from "./backoff.ts";
 export { createBatcher } from "./batcher.ts";
 export { createMemoryBus, type Bus, type BusEvents, type BusTopic } from "./bus.ts";
+export type { BusCall, BusCallHandler, BusCallOptions, BusCalls, CallBus } from "./bus-calls.ts";
 export * as config from "./config.ts";
 export {
   ConfigError,
@@ -23,6 +24,7 @@ export {
   type Setting,
 } from "./config.ts";
 export { isId, newId } from "./ids.ts";
+export { createKeyedLimit, type KeyedLimit } from "./keyed-limit.ts";
 export { createLogger, logLevels, silentLogger, type Logger, type LogLevel } from "./logger.ts";
 export { createLoop, type Loop, type LoopOptions } from "./loop.ts";
 export { createSemaphore } from "./semaphore.ts";

@@ -126,6 +126,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
       state: "opening",
       ending: undefined,
       epoch: 0,
+      capabilities: [],
       calls: 0,
       reads: 0,
       told: { kind: "none", revision: 0, digest: null },

@@ -13,6 +13,7 @@ import { createAdmission } from "./admission.service.ts";
 import { createCallHandlers } from "./call-handlers.ts";
 import { createDelivery } from "./delivery.service.ts";
 import { createDesiredReader, type DesiredStatePort } from "./desired.service.ts";
+import { serveDeviceCalls } from "./device-calls.service.ts";
 import { createDeviceUpdates } from "./device-updates.ts";
 import { createDispatcher } from "./dispatcher.ts";
 import { drainSessions } from "./draining.ts";
@@ -173,6 +174,7 @@ export function createConnector(options: ConnectorOptions): Connector {
         delivery.consider(sessions ?? ofOrganization(organizationId));
       }),
       edgeTls.onChange(() => edge?.renewSecureContext()),
+      serveDeviceCalls({ bus, connectorId, registry, settings }),
     ];
   }
 

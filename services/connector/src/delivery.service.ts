@@ -1,7 +1,7 @@
 import { errorMessage, type Logger } from "@rciots/runtime";
 import type { DesiredState } from "@rciots/protocol";
 import type { DesiredReader } from "./desired.service.ts";
-import { callDevice } from "./device-call.ts";
+import { isAcknowledged } from "./device-call.ts";
 import { isSameContent, toldOf, type Session } from "./session.ts";
 
 export interface Delivery {
@@ -30,9 +30,9 @@ export function createDelivery(options: {
     const isNews = !isSameContent(session.told, told) && told.revision >= session.told.revision;
     if (session.state !== "live" || !isNews || session.offering === told.revision) return;
     session.offering = told.revision;
-    void callDevice(session, "desired:changed", state, ackTimeoutMs).then((isAcknowledged) => {
+    void isAcknowledged(session, "desired:changed", state, ackTimeoutMs).then((isTaken) => {
       if (session.offering === told.revision) session.offering = -1;
-      if (isAcknowledged && told.revision >= session.told.revision) session.told = told;
+      if (isTaken && told.revision >= session.told.revision) session.told = told;
     });
   }
 

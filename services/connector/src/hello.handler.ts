@@ -1,11 +1,21 @@
 import { isDeepStrictEqual } from "node:util";
-import { protocolVersions, type DeviceRequest, type DeviceResponse, type Facts } from "@rciots/protocol";
+import {
+  protocolVersions,
+  remoteCalls,
+  type DeviceRequest,
+  type DeviceResponse,
+  type Facts,
+} from "@rciots/protocol";
 import { AppError } from "@rciots/runtime";
 import type { DesiredReader } from "./desired.service.ts";
 import { refusal, spread } from "./refusal.ts";
 import { endSession } from "./session-ending.ts";
 import { toldOf, type Session } from "./session.ts";
 import type { ConnectorSettings } from "./settings.ts";
+
+const remoteCapabilities = [
+  ...new Set(Object.values(remoteCalls).map(({ capability }) => capability)),
+].sort();
 
 export interface HelloHandler {
   hello(session: Session, request: DeviceRequest<"session:hello">): Promise<DeviceResponse<"session:hello">>;
@@ -21,6 +31,16 @@ export function createHelloHandler(options: {
 }): HelloHandler {
   const { desired, saveFacts, settings, now } = options;
   let inProgress = 0;
+  const knownCapabilities = new Map<string, readonly string[]>();
+
+  /** The same list for all sessions that say the same; only words that some call needs are kept. */
+  function shared(words: readonly string[]): readonly string[] {
+    const known = remoteCapabilities.filter((word) => words.includes(word));
+    const key = known.join(" ");
+    const list = knownCapabilities.get(key) ?? known;
+    knownCapabilities.set(key, list);
+    return list;
+  }
 
   function agreeOnVersion(session: Session, offered: number[]): number {
     const version = protocolVersions.find((known) => offered.includes(known));
@@ -39,6 +59,7 @@ export function createHelloHandler(options: {
     const { device, desired: state } = await desired.of(session.identity.deviceId);
     const facts = { ...request.facts, agentVersion: request.agentVersion };
     if (!isDeepStrictEqual(device.facts, facts)) await saveFacts(session, facts);
+    session.capabilities = shared(request.capabilities);
     if (session.state === "connected") session.state = "live";
     session.told = toldOf(state);
     return { version, sessionId: session.id, serverTime: new Date(now()).toISOString(), desired: state };

@@ -1,7 +1,7 @@
 import { createBatcher, createLoop, sleep, type Logger, type Loop } from "@rciots/runtime";
 import type { SessionRestore, Standing, Store } from "@rciots/store";
 import type { Delivery } from "./delivery.service.ts";
-import { callDevice } from "./device-call.ts";
+import { isAcknowledged } from "./device-call.ts";
 import type { KnownAuthorities } from "./known-authorities.ts";
 import type { PresenceService } from "./presence.service.ts";
 import { refusal, spread } from "./refusal.ts";
@@ -48,7 +48,7 @@ export function createPatrol(options: PatrolOptions): Patrol {
     session.ending = reason;
     // One that is still being checked is refused, comes back and is told then.
     if (session.state !== "opening") {
-      await callDevice(session, "device:decommission", { wipeWorkloads }, farewellTimeoutMs);
+      await isAcknowledged(session, "device:decommission", { wipeWorkloads }, farewellTimeoutMs);
     }
     endSession(session, reason, settings.cutGraceMs);
   }
@@ -118,8 +118,8 @@ export function createPatrol(options: PatrolOptions): Patrol {
     const isDue = session.state === "live" && authorities.isSuperseded(identity.issuerId);
     if (!isDue || now() - askedToRenewAt < askAgainMs || random() > 1 / renewalRounds) return;
     session.askedToRenewAt = now();
-    void callDevice(session, "certificate:expire", {}, settings.ackTimeoutMs).then((isAcknowledged) => {
-      if (!isAcknowledged) session.askedToRenewAt = 0;
+    void isAcknowledged(session, "certificate:expire", {}, settings.ackTimeoutMs).then((isTaken) => {
+      if (!isTaken) session.askedToRenewAt = 0;
     });
   }
 

@@ -1,7 +1,7 @@
 import type { Server, Socket } from "socket.io";
 import { errorMessage, type Logger } from "@rciots/runtime";
 import type { Admission } from "./admission.service.ts";
-import { callDevice, tellDevice } from "./device-call.ts";
+import { isAcknowledged, tellDevice } from "./device-call.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { PresenceService } from "./presence.service.ts";
 import { refusal } from "./refusal.ts";
@@ -55,7 +55,7 @@ export function serveSessions(io: Server, options: LifecycleOptions): void {
 
   async function sayFarewell(socket: Socket, farewell: NonNullable<SocketData["farewell"]>): Promise<void> {
     const { wipeWorkloads, transport } = farewell;
-    await callDevice({ socket }, "device:decommission", { wipeWorkloads }, farewellTimeoutMs);
+    await isAcknowledged({ socket }, "device:decommission", { wipeWorkloads }, farewellTimeoutMs);
     tellDevice(
       { socket },
       "session:close",

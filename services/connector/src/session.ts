@@ -37,6 +37,8 @@ export interface Session {
   ending: Refusal | undefined;
   /** Known once it is open. */
   epoch: number;
+  /** What the agent says it can do; empty before hello. */
+  capabilities: readonly string[];
   /** Calls being handled, and how many of them read bundles. */
   calls: number;
   reads: number;

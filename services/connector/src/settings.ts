@@ -36,6 +36,9 @@ export interface ConnectorSettings {
   maxReads: number;
   /** Frames that wait for a peer that does not read; more end the session. */
   maxQueuedFrames: number;
+  /** Calls that others have open on one device, and on all of an organisation; more are refused. */
+  maxRemoteCallsPerDevice: number;
+  maxRemoteCallsPerOrganization: number;
   /** Messages a session may send at once, and how many more each second. */
   messageBurst: number;
   messagesPerSecond: number;
@@ -77,6 +80,8 @@ export const defaultSettings: ConnectorSettings = {
   maxReadsInFlight: 2,
   maxReads: 64,
   maxQueuedFrames: 1_024,
+  maxRemoteCallsPerDevice: 4,
+  maxRemoteCallsPerOrganization: 64,
   messageBurst: 400,
   messagesPerSecond: 50,
   faultBurst: 50,

@@ -1,3 +1,4 @@
+export { createDeviceCalls, type DeviceCalls } from "./devices/device-calls.ts";
 export { createFrontend, type Frontend, type FrontendOptions } from "./frontend.ts";
 export type { Health } from "./health.ts";
 export type { LoginLimits } from "./auth/login-guard.ts";
