@@ -9,7 +9,7 @@ import { readFiles, writeFiles } from "./files-blob.ts";
 import { isFault, sourcesOf, currentInputs } from "./inputs.ts";
 import type { OrganizationVault } from "./organization-vault.ts";
 import { createOverlayRenderer } from "./overlay.ts";
-import { createPreview, type Preview, type VersionContent } from "./preview.ts";
+import { createPreview, type CheckedContent, type Preview, type VersionContent } from "./preview.ts";
 import type { Inputs } from "./inputs.ts";
 
 export interface DesiredStateService {
@@ -22,6 +22,8 @@ export interface DesiredStateService {
   /** The whole encoded bundle, or undefined where the device should run another content by now. */
   readBundle(deviceId: string, encodedDigest: string): Promise<Buffer | undefined>;
   renderFiles(organizationId: string, files: readonly ManifestFile[], root: string): Promise<VersionContent>;
+  /** As `renderFiles`, but nothing is stored. */
+  checkFiles(files: readonly ManifestFile[], root: string): Promise<CheckedContent>;
   readFiles(organizationId: string, blobId: string): Promise<ManifestFile[]>;
   /** Stores files of an overlay; returns the blob's id. */
   writeFiles(organizationId: string, files: readonly ManifestFile[]): Promise<string>;
@@ -130,6 +132,7 @@ export function createDesiredState(options: {
       return undefined;
     },
     renderFiles: preview.renderFiles,
+    checkFiles: preview.checkFiles,
     readFiles: (organizationId, blobId) => readFiles(store.blobs, organizationId, blobId),
     writeFiles: (organizationId, files) => writeFiles(store.blobs, organizationId, files),
     async readRendered(organizationId, blobId) {

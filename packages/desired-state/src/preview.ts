@@ -2,8 +2,10 @@ import { AppError } from "@rciots/runtime";
 import {
   compileSubstitution,
   faultsOf,
+  locatePlaceholders,
   type Kustomize,
   type ManifestFile,
+  type RenderResult,
   type Substitution,
   type SubstitutionValues,
 } from "@rciots/manifests";
@@ -60,6 +62,16 @@ export interface VersionContent {
   warnings: string[];
 }
 
+/** What files render to, nothing of it stored. */
+export interface CheckedContent {
+  /** One Kubernetes object a line, placeholders as they are. */
+  ndjson: string;
+  objectCount: number;
+  variables: string[];
+  secrets: string[];
+  warnings: string[];
+}
+
 export interface Preview {
   /** One Kubernetes object a line, secrets masked. */
   ndjson: string;
@@ -80,6 +92,19 @@ export function createPreview(options: {
     const message =
       "The platform found no kustomize: install kustomize, kubectl or oc, or set RCIOTS_KUSTOMIZE to its path.";
     throw new AppError({ code: "kustomize_missing", status: 503, message });
+  }
+
+  /** Renders files and reads their placeholders; faults name the files as they were given. */
+  async function renderSources(
+    files: readonly ManifestFile[],
+    root: string,
+  ): Promise<{ rendered: RenderResult; compiled: Substitution }> {
+    const rendered = await renderer().render(files, { root });
+    try {
+      return { rendered, compiled: compileSubstitution(rendered.ndjson) };
+    } catch (error) {
+      throw locatePlaceholders(error, files);
+    }
   }
 
   async function currentNdjson(device: Device, sources: Inputs["sources"]): Promise<string> {
@@ -121,8 +146,7 @@ export function createPreview(options: {
       files: readonly ManifestFile[],
       root: string,
     ): Promise<VersionContent> {
-      const rendered = await renderer().render(files, { root });
-      const { variables, secrets } = compileSubstitution(rendered.ndjson);
+      const { rendered, compiled } = await renderSources(files, root);
       const filesBlobId = await writeFiles(store.blobs, organizationId, files);
       const renderedBlobId = await store.blobs.put(organizationId, Buffer.from(rendered.ndjson, "utf8"));
       const contentHash = filesBlobId.slice(filesBlobId.indexOf("/") + 1);
@@ -131,10 +155,21 @@ export function createPreview(options: {
         filesBlobId,
         renderedBlobId,
         objectCount: rendered.objectCount,
-        variables: variables.map((variable) => variable.name),
-        secrets,
+        variables: compiled.variables.map(({ name }) => name),
+        secrets: compiled.secrets,
         warnings: rendered.warnings,
       };
+    },
+
+    /**
+     * Checks and renders files and stores nothing.
+     * @throws AppError with the file and line at fault
+     */
+    async checkFiles(files: readonly ManifestFile[], root: string): Promise<CheckedContent> {
+      const { rendered, compiled } = await renderSources(files, root);
+      const { ndjson, objectCount, warnings } = rendered;
+      const variables = compiled.variables.map(({ name }) => name);
+      return { ndjson, objectCount, variables, secrets: compiled.secrets, warnings };
     },
 
     /** What a device would run with its assignments as they are, or with these versions in place of them. */

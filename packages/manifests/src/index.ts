@@ -47,6 +47,7 @@ export {
   type Substitution,
   type VariableUse,
 } from "./substitution/compile-substitution.ts";
+export { locatePlaceholders } from "./substitution/locate-placeholders.ts";
 export type { SubstitutionValues, VariableValue } from "./substitution/values.ts";
 export {
   createBundle,

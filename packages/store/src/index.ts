@@ -9,8 +9,9 @@ export type {
   DevicePage,
   DeviceSummary,
   LabelCondition,
+  TemplateUsage,
 } from "./repositories/devices.repository.ts";
-export type { TemplateChange } from "./repositories/templates.repository.ts";
+export type { TemplateChange, TemplateName } from "./repositories/templates.repository.ts";
 export { authorityNumber } from "./repositories/authorities.repository.ts";
 export type {
   DeviceName,

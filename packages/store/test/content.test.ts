@@ -169,6 +169,56 @@ describeStore("content", (context) => {
       assert.equal((await templates.find(organizationId, made[0] ?? ""))?.version, 1);
     });
 
+    it("tells who uses a credential, and has those looked at again at once", async () => {
+      const { templates } = context.store;
+      const organizationId = newId("org");
+      const source = (credentialId: string | null): Template["source"] => ({
+        kind: "git",
+        url: "https://git.example.com/r.git",
+        ref: "main",
+        path: "",
+        credentialId,
+        pollIntervalMs: 1_000,
+      });
+      const [b, a, none, inline] = [
+        template(organizationId, { name: "b", source: source("gcr_1") }),
+        template(organizationId, { name: "a", source: source("gcr_2") }),
+        template(organizationId, { name: "none", source: source(null) }),
+        template(organizationId, { name: "inline" }),
+      ];
+      for (const one of [b, a, none, inline]) await templates.insert(one);
+      assert.deepEqual(await templates.credentialUses(organizationId), [
+        { _id: a._id, name: "a", credentialId: "gcr_2" },
+        { _id: b._id, name: "b", credentialId: "gcr_1" },
+      ]);
+      assert.deepEqual(await templates.credentialUses(newId("org")), []);
+      await templates.lookAgain(newId("org"), "gcr_1", at(5));
+      assert.equal((await templates.find(organizationId, b._id))?.sync.nextAt, null);
+      await templates.lookAgain(organizationId, "gcr_1", at(5));
+      const now = await templates.find(organizationId, b._id);
+      assert.deepEqual([now?.sync.nextAt, now?.version], [at(5), 1]);
+      assert.equal((await templates.find(organizationId, a._id))?.sync.nextAt, null);
+    });
+
+    it("tells which secrets the current versions refer to", async () => {
+      const { templates } = context.store;
+      const organizationId = newId("org");
+      const [web, bare] = [
+        template(organizationId, { name: "web" }),
+        template(organizationId, { name: "bare" }),
+      ];
+      const old = templateVersion(web, 1, { secrets: ["OLD"] });
+      const current = templateVersion(web, 2, { secrets: ["DB", "KEY"] });
+      for (const one of [web, bare]) await templates.insert(one);
+      for (const version of [old, current]) await templates.insertVersion(version);
+      await templates.setCurrentVersion(organizationId, web._id, current._id);
+      assert.deepEqual(await templates.secretUses(organizationId), [
+        { _id: bare._id, name: "bare", secrets: [] },
+        { _id: web._id, name: "web", secrets: ["DB", "KEY"] },
+      ]);
+      assert.deepEqual(await templates.secretUses(newId("org")), []);
+    });
+
     it("numbers versions without a gap for 25 at the same time, and without an end to that", async () => {
       const { templates } = context.store;
       const organizationId = newId("org");

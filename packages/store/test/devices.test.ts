@@ -223,6 +223,36 @@ describeStore("devices", (context) => {
       assert.equal(await devices.countByTemplate(newId("org"), "tpl_x"), 0);
     });
 
+    it("counts the devices of several templates, those that follow, and how they are", async () => {
+      const { devices, deviceEnrollment } = context.store;
+      const organizationId = newId("org");
+      const follows = (...ids: string[]) => ids.map((templateId) => ({ templateId, pinnedVersionId: null }));
+      const [healthy, pinned] = [device(organizationId), device(organizationId)];
+      await deviceEnrollment.insertMany([
+        {
+          ...healthy,
+          assignments: follows("tpl_a", "tpl_b"),
+          observed: { ...healthy.observed, state: "healthy" },
+          presence: { ...healthy.presence, online: true },
+        },
+        { ...pinned, assignments: [{ templateId: "tpl_a", pinnedVersionId: "tpv_1" }] },
+        device(organizationId, { assignments: follows("tpl_a"), status: "pending" }),
+        device(organizationId, { assignments: follows("tpl_other") }),
+        device(newId("org"), { assignments: follows("tpl_a") }),
+      ]);
+      assert.deepEqual(await devices.usageOfTemplates(organizationId, ["tpl_b", "tpl_a", "tpl_none"]), [
+        { templateId: "tpl_b", deviceCount: 1, followerCount: 1, onlineCount: 1, byState: { healthy: 1 } },
+        {
+          templateId: "tpl_a",
+          deviceCount: 3,
+          followerCount: 2,
+          onlineCount: 1,
+          byState: { healthy: 1, none: 1 },
+        },
+        { templateId: "tpl_none", deviceCount: 0, followerCount: 0, onlineCount: 0, byState: {} },
+      ]);
+    });
+
     it("finds who follows a template, page by page, and not who is pinned", async () => {
       const { devices } = context.store;
       const own = newId("org");

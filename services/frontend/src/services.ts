@@ -26,6 +26,8 @@ import { createProvisioningTokensService } from "./provisioning-tokens/provision
 import { secretRoutes } from "./secrets/secrets.routes.ts";
 import { createSecretsService } from "./secrets/secrets.service.ts";
 import { createGitSyncService } from "./templates/git-sync.service.ts";
+import { templateContentRoutes } from "./templates/template-content.routes.ts";
+import { createTemplateContentService } from "./templates/template-content.service.ts";
 import { createTemplateVersions } from "./templates/template-versions.ts";
 import { templateRoutes } from "./templates/templates.routes.ts";
 import { createTemplatesService } from "./templates/templates.service.ts";
@@ -84,6 +86,7 @@ export function createServices(options: FrontendOptions): Services {
     tickMs: gitTickMs,
   });
   const templates = createTemplatesService({ store, versions, gitSync, desiredState, audit });
+  const templateContent = createTemplateContentService({ store, gitSync, desiredState });
   const secrets = createSecretsService({ store, secretVault, audit, bus });
 
   return {
@@ -96,6 +99,7 @@ export function createServices(options: FrontendOptions): Services {
       ...deviceRoutes({ devices, store }),
       ...deviceContentRoutes({ content }),
       ...templateRoutes({ templates }),
+      ...templateContentRoutes({ templates, content: templateContent }),
       ...gitCredentialRoutes({ gitCredentials }),
       ...secretRoutes({ secrets }),
       ...eventRoutes({ store }),

@@ -8,6 +8,7 @@ export interface Sample {
   /** Values of the path's `{...}`. */
   params?: Record<string, string>;
   body?: unknown;
+  query?: string;
   /** Where something other than the route's success is right, such as a template that isn't from Git. */
   status?: number;
 }
@@ -83,6 +84,11 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
     ...rest,
   });
 
+  const onVersion = async (): Promise<Sample> => {
+    const id = await template();
+    return { params: { id, versionId: await currentVersion(id) } };
+  };
+
   return {
     login: () => ({ body: { username: "nobody", password: "wrong" }, status: 401 }),
     logout: () => ({}),
@@ -149,6 +155,11 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
     createTemplate: () => ({ body: { name: newId("template"), files: kustomization } }),
     listTemplates: () => ({}),
     testGitSource: () => ({ body: { url: "ftp://example.com/x" }, status: 422 }),
+    countTemplateUsage: async () => ({ query: `templateId=${await template()}` }),
+    renderTemplateDraft: () => ({ body: { files: kustomization } }),
+    listTemplateVersionFiles: onVersion,
+    getTemplateVersionFile: async () => ({ ...(await onVersion()), query: "path=config.yaml" }),
+    getTemplateVersionRendering: onVersion,
     getTemplate: () => on(template()),
     updateTemplate: () => on(template(), { body: { description: newId("text") } }),
     deleteTemplate: () => on(create("POST /templates", { name: newId("template"), files: kustomization })),
@@ -158,10 +169,7 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
       return on(id, { body: { versionId: await currentVersion(id) } });
     },
     listTemplateVersions: () => on(template()),
-    getTemplateVersion: async () => {
-      const id = await template();
-      return { params: { id, versionId: await currentVersion(id) } };
-    },
+    getTemplateVersion: onVersion,
     createGitCredential: () => ({ body: { name: newId("credential"), credential: credentialBody } }),
     listGitCredentials: () => ({}),
     replaceGitCredential: () => on(credential(), { body: credentialBody }),

@@ -1,7 +1,9 @@
 import { AppError } from "@rciots/runtime";
 import { formatBytes } from "../files/manifest-file.ts";
-import { faultsError, quoted, type Fault } from "../manifest-fault.ts";
+import type { ManifestFile } from "../files/manifest-file.ts";
+import { faultsError, quoted } from "../manifest-fault.ts";
 import type { RunResult } from "../process/run-limited.ts";
+import { explainFailure } from "./explain-failure.ts";
 
 export interface FailureContext {
   /** Folders whose names must not reach an operator, longest first. */
@@ -9,12 +11,15 @@ export interface FailureContext {
   timeoutMs: number;
   maxOutputBytes: number;
   maxMemoryBytes: number;
+  /** As they were written, and the folder that was built. */
+  files: readonly ManifestFile[];
+  root: string;
 }
 
 const maxMessageLength = 1000;
 
 /** Turns a failed run of kustomize into an error an operator can act on; null when it went well. */
-export function kustomizeFailure(result: RunResult, context: FailureContext): AppError | null {
+export async function kustomizeFailure(result: RunResult, context: FailureContext): Promise<AppError | null> {
   const seconds = context.timeoutMs / 1000;
   switch (result.end) {
     case "aborted":
@@ -41,28 +46,13 @@ export function kustomizeFailure(result: RunResult, context: FailureContext): Ap
   }
 }
 
-function exitFailure(result: RunResult, context: FailureContext): AppError {
+async function exitFailure(result: RunResult, context: FailureContext): Promise<AppError> {
   if (isOutOfMemory(result)) {
     const message = `Rendering needed more than ${formatBytes(context.maxMemoryBytes)} of memory and was stopped.`;
     return new AppError({ code: "render_memory", status: 413, message });
   }
   const text = cleanMessage(result.stderr, context.hiddenFolders);
-  const duplicate = /may not add resource with an already registered id: ([^\s'"]+)/.exec(text);
-  const fault: Fault =
-    duplicate === null
-      ? { code: "render_failed", message: `Kustomize: ${text}` }
-      : duplicateFault(duplicate[1] ?? "");
-  return faultsError([{ ...fault, ...placeIn(text) }]);
-}
-
-/** Go prints `Deployment.v1.apps/web.shop`, with `[noGrp]` and `[noNs]` for what is empty. */
-function duplicateFault(id: string): Fault {
-  const match = /^([^.]+)\.[^/]*\/(.+)\.([^.]+)$/.exec(id);
-  const [, kind = id, name = "", namespace = "[noNs]"] = match ?? [];
-  const label = [kind, ...(namespace === "[noNs]" ? [] : [namespace]), name]
-    .filter((part) => part !== "")
-    .join("/");
-  return { code: "duplicate_object", object: label, message: `${label} is there twice.` };
+  return faultsError([await explainFailure(text, context.files, context.root)]);
 }
 
 function isOutOfMemory({ stderr, killedBy }: RunResult): boolean {
@@ -86,14 +76,6 @@ function cleanMessage(stderr: string, hiddenFolders: readonly string[]): string 
   text = text.replace(/': must build at directory: .*$/, "'");
   if (text === "") return "it failed without a message.";
   return quoted(text, maxMessageLength).slice(1, -1);
-}
-
-/** The first file kustomize's message names, with the line where it says one. */
-function placeIn(text: string): { file?: string; line?: number } {
-  const file =
-    /(?:from|file|in) '([^'\s]+\.ya?ml)'/.exec(text)?.[1] ?? /\b([\w./-]+\.ya?ml)\b/.exec(text)?.[1];
-  const line = /yaml: line (\d+)/.exec(text)?.[1];
-  return { ...(file === undefined ? {} : { file }), ...(line === undefined ? {} : { line: Number(line) }) };
 }
 
 /** Kustomize's warnings about deprecated fields, one sentence each. */

@@ -146,14 +146,14 @@ describe("when files are rendered with real kustomize", () => {
     );
   });
 
-  it("hands kustomize's own words on without its folders", async () => {
+  it("says what kustomize refused without naming its folders", async () => {
     const files = {
       "kustomization.yaml": "resources: [a.yaml]\npatches: [{path: p.yaml}]\n",
       "a.yaml": configMap("a"),
       "p.yaml": configMap("missing"),
     };
     await assert.rejects(render(files), (error: Error) => {
-      assert.match(error.message, /no matches for Id/);
+      assert.match(error.message, /patch of ConfigMap\/missing has nothing to change/);
       assert.ok(!error.message.includes(tempDir) && !error.message.includes(tmpdir()), error.message);
       return true;
     });

@@ -82,7 +82,9 @@ export function createKustomize(options: KustomizeOptions): Kustomize {
     check: async (files, { root = "" } = {}) => void (await checked(files, root)),
     render: async (files, { root = "", signal } = {}) => {
       const rewritten = await checked(files, root);
-      const { stdout, stderr } = await semaphore.run(() => build(rewritten, root, settings, signal));
+      const { stdout, stderr } = await semaphore.run(() =>
+        build({ files, rewritten, root }, settings, signal),
+      );
       return Object.assign(await parseRendered(stdout.toString(), limits), {
         warnings: readWarnings(stderr),
       });
@@ -92,20 +94,27 @@ export function createKustomize(options: KustomizeOptions): Kustomize {
 
 type Settings = Required<Omit<KustomizeOptions, "limits">>;
 
+interface BuildInput {
+  /** As they were written: what faults point at. */
+  files: readonly ManifestFile[];
+  /** What kustomize is given in their place. */
+  rewritten: readonly ManifestFile[];
+  root: string;
+}
+
 /** Builds in `<temp>/files/<root>` with HOME `<temp>/home`; both are gone afterwards. */
 async function build(
-  files: readonly ManifestFile[],
-  root: string,
+  { files, rewritten, root }: BuildInput,
   settings: Settings,
   signal: AbortSignal | undefined,
 ): Promise<RunResult> {
   const temp = await realpath(await mkdtemp(join(settings.tempDir, "rciots-render-")));
   try {
     await mkdir(join(temp, "home"), { mode: 0o700 });
-    await writeFiles(join(temp, "files"), files);
+    await writeFiles(join(temp, "files"), rewritten);
     const result = await runLimited({ ...command(temp, root, settings), signal });
     const hiddenFolders = [join(temp, "files", root), join(temp, "files"), temp];
-    const failure = kustomizeFailure(result, { ...settings, hiddenFolders });
+    const failure = await kustomizeFailure(result, { ...settings, files, root, hiddenFolders });
     if (failure !== null) throw failure;
     return result;
   } finally {

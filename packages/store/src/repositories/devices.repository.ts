@@ -49,6 +49,36 @@ export interface DeviceSummary {
   byState: Record<string, number>;
 }
 
+/** Devices that have a template assigned. */
+export interface TemplateUsage {
+  templateId: string;
+  deviceCount: number;
+  /** Those that follow the current version; the others are pinned to one. */
+  followerCount: number;
+  onlineCount: number;
+  /** Observed state of active devices; `none` for those that never reported. */
+  byState: Record<string, number>;
+}
+
+interface UsageGroup {
+  _id: { templateId: string; pinned: string | null; status: string; online: boolean; state: string | null };
+  count: number;
+}
+
+function sumUsage(templateId: string, groups: readonly UsageGroup[]): TemplateUsage {
+  const usage: TemplateUsage = { templateId, deviceCount: 0, followerCount: 0, onlineCount: 0, byState: {} };
+  for (const { _id, count } of groups) {
+    if (_id.templateId !== templateId) continue;
+    usage.deviceCount += count;
+    if (_id.pinned === null) usage.followerCount += count;
+    if (_id.online) usage.onlineCount += count;
+    if (_id.status !== "active") continue;
+    const state = _id.state ?? "none";
+    usage.byState[state] = (usage.byState[state] ?? 0) + count;
+  }
+  return usage;
+}
+
 function labelFilter(condition: LabelCondition): Record<string, unknown> {
   const path = `labels.${condition.key}`;
   switch (condition.operator) {
@@ -127,6 +157,30 @@ export function createDeviceRepository({ devices, deviceObjects, deviceRevisions
 
     async countByTemplate(organizationId: string, templateId: string): Promise<number> {
       return devices.countDocuments({ organizationId, "assignments.templateId": templateId });
+    },
+
+    /** One entry for each of `templateIds`, in their order. */
+    async usageOfTemplates(organizationId: string, templateIds: readonly string[]): Promise<TemplateUsage[]> {
+      const isOne = { "assignments.templateId": { $in: [...templateIds] } };
+      const groups = await devices.aggregate<UsageGroup>([
+        { $match: { organizationId, ...isOne } },
+        { $project: { assignments: 1, status: 1, "presence.online": 1, "observed.state": 1 } },
+        { $unwind: "$assignments" },
+        { $match: isOne },
+        {
+          $group: {
+            _id: {
+              templateId: "$assignments.templateId",
+              pinned: "$assignments.pinnedVersionId",
+              status: "$status",
+              online: "$presence.online",
+              state: "$observed.state",
+            },
+            count: { $sum: 1 },
+          },
+        },
+      ]);
+      return templateIds.map((templateId) => sumUsage(templateId, groups));
     },
 
     /** Identifiers of the devices that follow a template's current version, in pages, read through one cursor. */

@@ -5,6 +5,11 @@ export type TemplateChange = Partial<
   Pick<Template, "name" | "description" | "source" | "root" | "currentVersionId" | "sync">
 >;
 
+export interface TemplateName {
+  _id: string;
+  name: string;
+}
+
 /** Templates and their immutable versions. */
 export function createTemplateRepository({ templates, templateVersions }: Models) {
   return {
@@ -83,6 +88,37 @@ export function createTemplateRepository({ templates, templateVersions }: Models
 
     async countByCredential(organizationId: string, credentialId: string): Promise<number> {
       return templates.countDocuments({ organizationId, "source.credentialId": credentialId });
+    },
+
+    /** Git templates with the credential they use, by name. */
+    async credentialUses(organizationId: string): Promise<(TemplateName & { credentialId: string })[]> {
+      const found = await templates
+        .find({ organizationId, "source.credentialId": { $exists: true, $ne: null } }, { name: 1, source: 1 })
+        .sort({ name: 1 })
+        .lean<(TemplateName & { source: { credentialId: string } })[]>();
+      return found.map(({ _id, name, source }) => ({ _id, name, credentialId: source.credentialId }));
+    },
+
+    /** Has the templates of a credential looked at again at once, however long they were to wait. */
+    async lookAgain(organizationId: string, credentialId: string, now: Date): Promise<void> {
+      await templates.updateMany(
+        { organizationId, "source.credentialId": credentialId },
+        { $set: { "sync.nextAt": now } },
+      );
+    },
+
+    /** The secrets that the current version of each template refers to, by the template's name. */
+    async secretUses(organizationId: string): Promise<(TemplateName & { secrets: string[] })[]> {
+      const heads = await templates
+        .find({ organizationId }, { name: 1, currentVersionId: 1 })
+        .sort({ name: 1 })
+        .lean<(TemplateName & { currentVersionId: string | null })[]>();
+      const ids = heads.flatMap(({ currentVersionId }) => currentVersionId ?? []);
+      const versions = await templateVersions
+        .find({ organizationId, _id: { $in: ids } }, { templateId: 1, secrets: 1 })
+        .lean<Pick<TemplateVersion, "templateId" | "secrets">[]>();
+      const secretsOf = new Map(versions.map(({ templateId, secrets }) => [templateId, secrets]));
+      return heads.map(({ _id, name }) => ({ _id, name, secrets: secretsOf.get(_id) ?? [] }));
     },
 
     /** With its versions. Blobs are shared by content and stay. */

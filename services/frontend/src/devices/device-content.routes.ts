@@ -234,6 +234,7 @@ function revisionRoutes(content: DeviceContentService): Route[] {
           templates: templatesField.optional(),
           files: filesField.optional(),
           root: rootField.default(""),
+          overlay: z.boolean().default(true).describe("false: templates without the device's overlay files."),
         })
         .refine(
           (body) => body.templates === undefined || body.files === undefined,

@@ -220,9 +220,12 @@ export function createDeviceContentService(options: {
         templates?: readonly WantedTemplate[] | undefined;
         files?: readonly ManifestFile[] | undefined;
         root: string;
+        /** False leaves the device's overlay files out. */
+        overlay: boolean;
       },
     ): Promise<DevicePreview> {
-      const device = await devices.get(organizationId, id);
+      const found = await devices.get(organizationId, id);
+      const device = input.overlay ? found : { ...found, overlay: null };
       const { files, root } = input;
       const sources = await sourcesOf(organizationId, input.templates);
       const { ndjson } = await withContentErrors(async () =>

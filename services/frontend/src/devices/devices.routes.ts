@@ -3,7 +3,7 @@ import type { DeviceFilter, Store } from "@rciots/store";
 import { z } from "zod";
 import { eventQuery, eventSchema, listEvents, viewEvent } from "../events/events.ts";
 import { mapPage, pageOf, pageQuery } from "../http/cursor.ts";
-import { idParams, labelsField } from "../http/fields.ts";
+import { idParams, labelsField, repeated } from "../http/fields.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 import { nameSearch } from "../http/search.ts";
 import {
@@ -18,10 +18,6 @@ import {
 import type { DevicesService } from "./devices.service.ts";
 import { parseLabelSelectors } from "./label-selector.ts";
 import { readReportedObjects } from "./reported-objects.ts";
-
-/** A query field that may be repeated: once is a list of one. */
-const repeated = <Item extends z.ZodType<unknown, string>>(item: Item, max: number) =>
-  z.union([item.transform((value) => [value]), z.array(item).max(max)]).optional();
 
 const selectorField = z.string().max(1_024);
 

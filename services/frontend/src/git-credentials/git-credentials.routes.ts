@@ -3,6 +3,7 @@ import { z } from "zod";
 import { mapPage, pageOf, pageQuery } from "../http/cursor.ts";
 import { idParams, titleField } from "../http/fields.ts";
 import { defineRoute, type Route } from "../http/route.ts";
+import { usersSchema, viewUser } from "../templates/template.view.ts";
 import type { GitCredentialsService } from "./git-credentials.service.ts";
 
 const credentialSchema = z
@@ -15,6 +16,8 @@ const view = ({ _id, name, kind, createdAt }: GitCredential): z.input<typeof cre
   kind,
   createdAt: createdAt.toISOString(),
 });
+
+const usedSchema = credentialSchema.extend({ templates: usersSchema.describe("Those that use it.") });
 
 const caCertificates = z
   .string()
@@ -68,10 +71,17 @@ export function gitCredentialRoutes({ gitCredentials }: { gitCredentials: GitCre
       success: {
         status: 200,
         about: "A page; never the credentials themselves.",
-        schema: pageOf(credentialSchema),
+        schema: pageOf(usedSchema),
       },
       async handler({ caller, query }) {
-        return { body: mapPage(await gitCredentials.list(caller, query), view) };
+        const page = await gitCredentials.list(caller, query);
+        const usersOf = await gitCredentials.usersOf(caller.organizationId);
+        return {
+          body: mapPage(page, (credential) => ({
+            ...view(credential),
+            templates: usersOf(credential._id).map(viewUser),
+          })),
+        };
       },
     }),
     defineRoute({
@@ -80,6 +90,7 @@ export function gitCredentialRoutes({ gitCredentials }: { gitCredentials: GitCre
       id: "replaceGitCredential",
       tag,
       summary: "Replace a Git credential's value",
+      description: "The repositories of the templates that use it are looked at again at once.",
       access: "admin",
       params,
       body: secretValue,

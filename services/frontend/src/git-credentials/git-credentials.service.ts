@@ -1,6 +1,11 @@
 import type { OrganizationVault } from "@rciots/desired-state";
 import { badRequest, conflict, newId, notFound } from "@rciots/runtime";
-import { isDuplicateKey, type GitCredential as StoredCredential, type Store } from "@rciots/store";
+import {
+  isDuplicateKey,
+  type GitCredential as StoredCredential,
+  type Store,
+  type TemplateName,
+} from "@rciots/store";
 import type { Acting, Audit } from "../audit/audit.ts";
 import type { Member } from "../auth/caller.ts";
 import { readPage, type Page } from "../http/cursor.ts";
@@ -81,8 +86,16 @@ export function createGitCredentialsService(options: {
         sealed,
       });
       if (stored === null) return get(organizationId, id);
+      // A template that failed for the old value may be waiting for an hour.
+      await store.templates.lookAgain(organizationId, id, new Date());
       await record(acting, stored, "replaced");
       return stored;
+    },
+
+    /** The templates that use a credential. */
+    async usersOf(organizationId: string): Promise<(id: string) => TemplateName[]> {
+      const uses = await store.templates.credentialUses(organizationId);
+      return (id) => uses.filter(({ credentialId }) => credentialId === id);
     },
 
     async list(

@@ -76,6 +76,10 @@ export function patchMap(
   return Object.fromEntries([...kept, ...set]);
 }
 
+/** A query field that may be repeated: once is a list of one. */
+export const repeated = <Item extends z.ZodType<unknown, string>>(item: Item, max: number) =>
+  z.union([item.transform((value) => [value]), z.array(item).max(max)]).optional();
+
 /** A moment in the future. */
 export const expiryField = z.iso
   .datetime({ offset: true })

@@ -10,4 +10,10 @@ describe("when names are searched", () => {
     }
     assert.equal(new RegExp(nameSearch("a.b")).test("axb"), false);
   });
+
+  it("finds capitals where it is told to, and only then", () => {
+    assert.ok(new RegExp(nameSearch("^shöp [x]", "any-case")).test("SHÖP [X] berlin"));
+    assert.ok(new RegExp(nameSearch("Straße", "any-case")).test("straße"));
+    assert.equal(new RegExp(nameSearch("shop")).test("Shop"), false);
+  });
 });

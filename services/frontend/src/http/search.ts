@@ -3,8 +3,19 @@ export function escapeRegex(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
 }
 
-/** A search for names: anywhere in the name, or, with a `^` in front, where it begins. */
-export function nameSearch(query: string): string {
+/**
+ * A search for names: anywhere in the name, or, with a `^` in front, where it begins. `any-case`: for names that
+ * may have capitals; the store's expressions have no flags.
+ */
+export function nameSearch(query: string, letters: "as-written" | "any-case" = "as-written"): string {
   const isPrefix = query.startsWith("^");
-  return `${isPrefix ? "^" : ""}${escapeRegex(isPrefix ? query.slice(1) : query)}`;
+  const escaped = escapeRegex(isPrefix ? query.slice(1) : query);
+  return `${isPrefix ? "^" : ""}${letters === "any-case" ? anyCase(escaped) : escaped}`;
+}
+
+function anyCase(expression: string): string {
+  return expression.replace(/\p{L}/gu, (letter) => {
+    const [lower, upper] = [letter.toLowerCase(), letter.toUpperCase()];
+    return lower === upper || lower.length !== upper.length ? letter : `[${lower}${upper}]`;
+  });
 }

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { mapPage, pageOf, pageQuery } from "../http/cursor.ts";
 import { variableNameField } from "../http/fields.ts";
 import { defineRoute, type Route } from "../http/route.ts";
+import { usersSchema, viewUser } from "../templates/template.view.ts";
 import type { SecretsService } from "./secrets.service.ts";
 
 const maxSecretBytes = 32_768;
@@ -21,6 +22,10 @@ const view = ({ name, version, createdAt, updatedAt }: Secret): z.input<typeof s
   version,
   createdAt: createdAt.toISOString(),
   updatedAt: updatedAt.toISOString(),
+});
+
+const usedSchema = secretSchema.extend({
+  templates: usersSchema.describe("Those whose current version refers to it."),
 });
 
 const valueField = z
@@ -58,9 +63,16 @@ export function secretRoutes({ secrets }: { secrets: SecretsService }): Route[] 
       summary: "List the names of secrets",
       access: "viewer",
       query: z.strictObject(pageQuery),
-      success: { status: 200, about: "A page, by name; never values.", schema: pageOf(secretSchema) },
+      success: { status: 200, about: "A page, by name; never values.", schema: pageOf(usedSchema) },
       async handler({ caller, query }) {
-        return { body: mapPage(await secrets.list(caller, query), view) };
+        const page = await secrets.list(caller, query);
+        const usersOf = await secrets.usersOf(caller.organizationId);
+        return {
+          body: mapPage(page, (secret) => ({
+            ...view(secret),
+            templates: usersOf(secret.name).map(viewUser),
+          })),
+        };
       },
     }),
     defineRoute({
@@ -71,11 +83,15 @@ export function secretRoutes({ secrets }: { secrets: SecretsService }): Route[] 
       summary: "When a secret was last changed",
       access: "viewer",
       params,
-      success: { status: 200, about: "The secret, without its value.", schema: secretSchema },
+      success: { status: 200, about: "The secret, without its value.", schema: usedSchema },
       problems: [404],
       async handler({ caller, params: { name } }) {
         const secret = await secrets.get(caller.organizationId, name);
-        return { body: view(secret), version: secret.version };
+        const usersOf = await secrets.usersOf(caller.organizationId);
+        return {
+          body: { ...view(secret), templates: usersOf(name).map(viewUser) },
+          version: secret.version,
+        };
       },
     }),
     defineRoute({

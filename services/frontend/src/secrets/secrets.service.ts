@@ -1,6 +1,6 @@
 import type { OrganizationVault } from "@rciots/desired-state";
 import { conflict, notFound, type Bus } from "@rciots/runtime";
-import type { Secret, Store } from "@rciots/store";
+import type { Secret, Store, TemplateName } from "@rciots/store";
 import type { Acting, Audit } from "../audit/audit.ts";
 import type { Member } from "../auth/caller.ts";
 import { readPage, type Page } from "../http/cursor.ts";
@@ -15,7 +15,7 @@ export type SecretsService = ReturnType<typeof createSecretsService>;
 
 /** Values that templates refer to as `${secret.NAME}`. They go in, and only devices get them out. */
 export function createSecretsService(options: {
-  store: Pick<Store, "secrets">;
+  store: Pick<Store, "secrets" | "templates">;
   secretVault: Pick<OrganizationVault, "sealSecret">;
   audit: Audit;
   bus: Bus;
@@ -61,6 +61,12 @@ export function createSecretsService(options: {
           store.secrets.list(caller.organizationId, { limit, ...(after === undefined ? {} : { after }) }),
         positionOf: (secret) => secret.name,
       });
+    },
+
+    /** The templates whose current version refers to a secret. */
+    async usersOf(organizationId: string): Promise<(name: string) => TemplateName[]> {
+      const uses = await store.templates.secretUses(organizationId);
+      return (name) => uses.filter(({ secrets }) => secrets.includes(name));
     },
 
     async remove(acting: MemberActing, name: string): Promise<void> {

@@ -1,5 +1,5 @@
-import { idField } from "@rciots/protocol";
-import type { Template, TemplateVersion } from "@rciots/store";
+import { idField, revisionStates } from "@rciots/protocol";
+import type { Template, TemplateName, TemplateVersion } from "@rciots/store";
 import { z } from "zod";
 import { dateOrNull, isoOrNull } from "../http/fields.ts";
 
@@ -43,6 +43,15 @@ export const gitFields = {
     .min(30_000)
     .max(7 * 86_400_000),
 };
+
+/** A Git source of a new template. */
+export const gitBody = z.strictObject({
+  ...gitFields,
+  ref: gitFields.ref.default(""),
+  path: gitFields.path.default(""),
+  credentialId: gitFields.credentialId.default(null),
+  pollIntervalMs: gitFields.pollIntervalMs.default(300_000),
+});
 
 export const templateSchema = z
   .object({
@@ -95,6 +104,37 @@ export function viewTemplate(template: Template): z.input<typeof templateSchema>
   };
 }
 
+export const usageSchema = z
+  .object({
+    templateId: z.string(),
+    deviceCount: z.number().int(),
+    followerCount: z
+      .number()
+      .int()
+      .describe("Devices that follow the current version; the others are pinned to one."),
+    onlineCount: z.number().int(),
+    byState: z
+      .partialRecord(z.enum([...revisionStates, "none"]), z.number().int())
+      .describe("State of active devices; `none` for those that never reported."),
+  })
+  .meta({ id: "TemplateUsage" });
+
+/** Templates that refer to something, in the order of their names. */
+export const usersSchema = z.array(z.object({ id: z.string(), name: z.string() }));
+
+export const viewUser = ({ _id, name }: TemplateName): { id: string; name: string } => ({ id: _id, name });
+
+export const commitSchema = z.object({
+  id: z.string(),
+  subject: z.string(),
+  author: z.string(),
+  committedAt: z.iso.datetime(),
+});
+
+export function viewCommit(commit: TemplateVersion["commit"]): z.input<typeof commitSchema> | null {
+  return commit === null ? null : { ...commit, committedAt: commit.committedAt.toISOString() };
+}
+
 export const versionSchema = z
   .object({
     id: z.string(),
@@ -106,16 +146,13 @@ export const versionSchema = z
     objectCount: z.number().int(),
     variables: z.array(z.string()),
     secrets: z.array(z.string()),
-    commit: z
-      .object({ id: z.string(), subject: z.string(), author: z.string(), committedAt: z.iso.datetime() })
-      .nullable(),
+    commit: commitSchema.nullable(),
     createdBy: z.string(),
     createdAt: z.iso.datetime(),
   })
   .meta({ id: "TemplateVersion" });
 
 export function viewVersion(version: TemplateVersion, template: Template): z.input<typeof versionSchema> {
-  const { commit } = version;
   return {
     id: version._id,
     templateId: version.templateId,
@@ -126,7 +163,7 @@ export function viewVersion(version: TemplateVersion, template: Template): z.inp
     objectCount: version.objectCount,
     variables: version.variables,
     secrets: version.secrets,
-    commit: commit === null ? null : { ...commit, committedAt: commit.committedAt.toISOString() },
+    commit: viewCommit(version.commit),
     createdBy: version.createdBy,
     createdAt: version.createdAt.toISOString(),
   };

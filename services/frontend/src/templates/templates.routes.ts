@@ -1,15 +1,17 @@
 import { idField } from "@rciots/protocol";
 import { z } from "zod";
 import { mapPage, pageOf, pageQuery } from "../http/cursor.ts";
-import { descriptionField, idParams, titleField } from "../http/fields.ts";
+import { descriptionField, idParams, repeated, titleField } from "../http/fields.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 import {
   fileSchema,
   filesBodyLimitBytes,
   filesField,
+  gitBody,
   gitFields,
   rootField,
   templateSchema,
+  usageSchema,
   versionSchema,
   viewTemplate,
   viewVersion,
@@ -21,14 +23,6 @@ const params = idParams("tpl");
 const versionParams = z.strictObject({ id: idField("tpl"), versionId: idField("tpv") });
 const writtenSchema = templateSchema.extend({
   warnings: z.array(z.string()).describe("Remarks of the renderer."),
-});
-
-const gitBody = z.strictObject({
-  ...gitFields,
-  ref: gitFields.ref.default(""),
-  path: gitFields.path.default(""),
-  credentialId: gitFields.credentialId.default(null),
-  pollIntervalMs: gitFields.pollIntervalMs.default(300_000),
 });
 
 const createBody = z
@@ -93,7 +87,7 @@ export function templateRoutes({ templates }: { templates: TemplatesService }): 
           .min(1)
           .max(100)
           .optional()
-          .describe("Part of the name; with ^ in front, its beginning."),
+          .describe("Part of the name, in capitals or not; with ^ in front, its beginning."),
         source: z.enum(["inline", "git"]).optional(),
       }),
       success: { status: 200, about: "A page, newest first.", schema: pageOf(templateSchema) },
@@ -123,6 +117,25 @@ export function templateRoutes({ templates }: { templates: TemplatesService }): 
       async handler({ caller, body }) {
         const source = { kind: "git" as const, path: "", pollIntervalMs: 0, ...body };
         return { body: await templates.testGit(caller.organizationId, source) };
+      },
+    }),
+    defineRoute({
+      method: "get",
+      path: "/templates/usage",
+      id: "countTemplateUsage",
+      tag,
+      summary: "Count the devices that have templates assigned, and how they are",
+      access: "viewer",
+      query: z.strictObject({
+        templateId: repeated(idField("tpl"), 100).describe("May be repeated; at most 100."),
+      }),
+      success: {
+        status: 200,
+        about: "One for each template that was named, in their order.",
+        schema: z.object({ items: z.array(usageSchema) }),
+      },
+      async handler({ caller, query }) {
+        return { body: { items: await templates.usage(caller.organizationId, query.templateId ?? []) } };
       },
     }),
     defineRoute({

@@ -6,6 +6,7 @@ import {
   type Store,
   type Template,
   type TemplateChange,
+  type TemplateUsage,
   type TemplateVersion,
 } from "@rciots/store";
 import { difference, type Acting, type Audit } from "../audit/audit.ts";
@@ -225,12 +226,16 @@ export function createTemplatesService(options: {
           store.templates.list(organizationId, {
             limit,
             ...(before === undefined ? {} : { before }),
-            ...(filter.q === undefined ? {} : { nameMatches: nameSearch(filter.q) }),
+            ...(filter.q === undefined ? {} : { nameMatches: nameSearch(filter.q, "any-case") }),
             ...(filter.kind === undefined ? {} : { kind: filter.kind }),
           }),
         positionOf: (template) => template._id,
       });
     },
+
+    /** One entry for each identifier, in their order; of templates that are not there, with zeros. */
+    usage: (organizationId: string, templateIds: readonly string[]): Promise<TemplateUsage[]> =>
+      store.devices.usageOfTemplates(organizationId, templateIds),
 
     /** Files that differ from the current version's make a new version, and it is the current one. */
     async update(
