@@ -1,3 +1,4 @@
+import reactHooks from "eslint-plugin-react-hooks";
 import tseslint from "typescript-eslint";
 
 /** Which third-party package may be imported where; everything else is refused. */
@@ -27,6 +28,7 @@ const layers = {
   "packages/desired-state": ["runtime", "store", "manifests", "protocol"],
   "services/enroll": ["runtime", "store", "protocol", "ca"],
   "services/connector": ["runtime", "store", "protocol", "desired-state"],
+  "services/frontend/web": [],
   "services/frontend": ["runtime", "store", "protocol", "manifests", "desired-state"],
   "services/standalone": [
     "runtime",
@@ -69,7 +71,17 @@ const boundaries = Object.entries(layers).flatMap(([folder, allowed]) => {
 });
 
 export default tseslint.config(
-  { ignores: ["**/dist/**", "node_modules/**", "data/**", "**/*.mjs", "**/*.cjs", "**/*.js"] },
+  {
+    ignores: [
+      "**/dist/**",
+      "node_modules/**",
+      "data/**",
+      "**/*.mjs",
+      "**/*.cjs",
+      "**/*.js",
+      "services/frontend/web/src/api/schema.ts",
+    ],
+  },
   ...tseslint.configs.recommendedTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
@@ -109,6 +121,11 @@ export default tseslint.config(
         },
       ],
     },
+  },
+  {
+    files: ["services/frontend/web/**/*.{ts,tsx}"],
+    plugins: { "react-hooks": reactHooks },
+    rules: { ...reactHooks.configs.recommended.rules },
   },
   ...boundaries,
   {

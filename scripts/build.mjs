@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build as bundle } from "esbuild";
+import { buildConsole } from "./lib/build-console.mjs";
 import { root } from "./lib/prepare.mjs";
 
 const workspaces = [
@@ -28,7 +29,7 @@ function registryPackages() {
   return [...new Set(names)].filter((name) => !name.startsWith("@rciots/"));
 }
 
-/** dist/standalone/main.js and, beside it, the worker of the embedded store; then the agent. */
+/** dist/standalone/main.js and, beside it, the worker of the embedded store; the agent; dist/console. */
 export async function build() {
   const shared = {
     bundle: true,
@@ -57,6 +58,7 @@ export async function build() {
   });
   const { buildAgent } = await import("../agent/scripts/build.mjs");
   await buildAgent();
+  await buildConsole();
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await build();

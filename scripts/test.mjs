@@ -147,7 +147,7 @@ await build();
 
 const results = [];
 if (isWanted("checks")) {
-  results.push(await check("types", bin("tsc"), ["--noEmit"]));
+  results.push(await check("types", "npm", ["run", "--silent", "typecheck"]));
   results.push(await check("lint", bin("eslint"), ["--cache", "--max-warnings=0", "."]));
   results.push(await check("format", bin("prettier"), ["--check", "--log-level=warn", "."]));
 }

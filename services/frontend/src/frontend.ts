@@ -15,8 +15,8 @@ import express, { type Express } from "express";
 import type { AddressInfo } from "node:net";
 import { createAuthenticator } from "./auth/authenticate.ts";
 import type { LoginLimits } from "./auth/login-guard.ts";
+import { serveConsoleFiles, serveConsolePage } from "./console/console.ts";
 import { createHealth, answerAlive, answerReady, type Health } from "./health.ts";
-import { answerHomePage } from "./home-page.ts";
 import { mountRoutes, prepareProblems } from "./http/dispatch.ts";
 import { cutUnreadBodies } from "./http/json-body.ts";
 import { describeApi } from "./http/openapi.ts";
@@ -39,6 +39,8 @@ export interface FrontendOptions {
   host: string;
   port: number;
   publicUrls: PublicUrls;
+  /** Folder of the built console; absent: the API alone. */
+  consoleDir?: string | undefined;
   /** SHA-256 of the platform's root certificate, as agents are told it. */
   caFingerprint: () => string;
   /** Absent: the platform sends no mail, and shows links to whoever may hand them on. */
@@ -89,12 +91,14 @@ function createApp(
   app.get("/healthz", answerAlive);
   app.get("/readyz", answerReady(health));
   app.use(logRequests(logger));
-  app.get("/", answerHomePage());
+  const { consoleDir } = options;
+  if (consoleDir !== undefined) app.use(serveConsoleFiles(consoleDir));
   app.get("/api/v1/openapi.json", (_request, response) => {
     response.setHeader("content-type", "application/json; charset=utf-8");
     response.end(openapi);
   });
   app.use("/api/v1", mountRoutes({ routes, authenticate, publicOrigins }));
+  if (consoleDir !== undefined) app.use(serveConsolePage(consoleDir));
   app.use(answerUnknownRoute());
   app.use(prepareProblems(), answerProblems(logger));
   return app;

@@ -268,15 +268,7 @@ describe("when requests are hostile or wrong", () => {
     for (const [, name] of references) assert.ok(document.components.schemas[name ?? ""], name);
   });
 
-  it("says what runs here on a page without scripts, and whether it is well", async () => {
-    const home = await fetch(api.url);
-    const page = await home.text();
-    assert.match(page, /\/api\/v1\/openapi\.json/);
-    assert.equal(/<script/i.test(page), false);
-    assert.match(
-      home.headers.get("content-security-policy") ?? "",
-      /^default-src 'none'; style-src 'sha256-/,
-    );
+  it("says whether it is well", async () => {
     assert.equal((await fetch(`${api.url}/healthz`)).status, 200);
     assert.deepEqual(await (await fetch(`${api.url}/readyz`)).json(), { status: "ok", faults: [] });
   });

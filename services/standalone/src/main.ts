@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { ConfigError, createLogger, describeSettings, errorMessage, nextStopSignal } from "@rciots/runtime";
 import { banner } from "./banner.ts";
 import { loadConfig, settings, type StandaloneConfig } from "./config.ts";
@@ -35,7 +36,9 @@ const logger = createLogger({ level: config.logLevel, name: "rciots" });
 try {
   const startedAt = performance.now();
   const stopSignal = nextStopSignal();
-  const platform = await startStandalone({ config, logger, env: process.env, say });
+  // Beside this file where it is built: dist/standalone and dist/console.
+  const consoleDir = fileURLToPath(new URL("../console", import.meta.url));
+  const platform = await startStandalone({ config, logger, env: process.env, say, consoleDir });
   process.stdout.write(banner(platform, { dataDir: config.dataDir, readyMs: performance.now() - startedAt }));
   const signal = await stopSignal;
   say(`${signal}: stopping ...`);

@@ -35,6 +35,8 @@ export interface StandaloneOptions {
   logger: Logger;
   /** Of the process: PATH, and what Go needs where kustomize has to be built. */
   env: Environment;
+  /** Folder of the built console; absent: the API alone. */
+  consoleDir?: string;
   /** Told what takes long or is missing. */
   say?: (message: string) => void;
 }
@@ -181,6 +183,7 @@ async function startParts(
       edge: edgeUrl,
       ...(config.consoleUrl === undefined ? {} : { console: config.consoleUrl }),
     },
+    consoleDir: options.consoleDir,
     caFingerprint,
     mailer: createMailer({
       smtpUrl: config.smtpUrl,

@@ -1,6 +1,6 @@
 import type { RequestHandler } from "express";
 
-/** Nothing here is a page but the small one at `/`, which brings its own policy. */
+/** Nothing here is a page but the console's, which brings its own policy. */
 const contentSecurityPolicy =
   "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 

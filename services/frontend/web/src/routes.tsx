@@ -1,0 +1,49 @@
+import { Outlet, type RouteObject } from "react-router";
+import { PageLoading } from "./components/page-loading.tsx";
+import { RouteError } from "./components/route-error.tsx";
+import { SessionProvider } from "./session/session-provider.tsx";
+import type { CredentialStore } from "./session/credential-store.ts";
+import { Shell } from "./shell/shell.tsx";
+import { SignInPage } from "./sign-in/sign-in-page.tsx";
+
+type PageModule = Record<string, unknown>;
+
+/** A page in a chunk of its own, loaded when somebody goes there. */
+function page(path: string, load: () => Promise<PageModule>, name: string): RouteObject {
+  return {
+    path,
+    lazy: async () => ({ Component: (await load())[name] as React.ComponentType }),
+  };
+}
+
+/** Pages within an organisation, for people who are signed in. Each is listed here, and nowhere else. */
+const signedInPages: RouteObject[] = [
+  page("/", () => import("./overview/overview-page.tsx"), "OverviewPage"),
+  page("*", () => import("./shell/not-found-page.tsx"), "NotFoundPage"),
+];
+
+/** Pages that need no account. */
+const publicPages: RouteObject[] = [];
+
+export function createRoutes(credentials: CredentialStore): RouteObject[] {
+  const signedIn = (
+    <SessionProvider credentials={credentials} signedOut={<SignInPage />}>
+      <Shell />
+    </SessionProvider>
+  );
+  return [
+    {
+      element: <Outlet />,
+      errorElement: <RouteError />,
+      hydrateFallbackElement: <PageLoading />,
+      children: [
+        ...publicPages,
+        {
+          element: signedIn,
+          // A page that breaks leaves the navigation standing.
+          children: [{ errorElement: <RouteError />, children: signedInPages }],
+        },
+      ],
+    },
+  ];
+}

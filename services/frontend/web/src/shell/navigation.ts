@@ -1,0 +1,19 @@
+import type { Role } from "../session/session.ts";
+
+export interface NavigationItem {
+  label: string;
+  to: string;
+  /** Hidden from those below; default: everybody. */
+  least?: Role;
+}
+
+export interface NavigationGroup {
+  /** Absent: items without a heading. */
+  title?: string;
+  items: NavigationItem[];
+  /** For administrators of the platform only. */
+  isPlatform?: boolean;
+}
+
+/** The side navigation, in its order. */
+export const navigation: NavigationGroup[] = [{ items: [{ label: "Overview", to: "/" }] }];

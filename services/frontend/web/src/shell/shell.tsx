@@ -1,0 +1,81 @@
+import {
+  Alert,
+  Masthead,
+  MastheadBrand,
+  MastheadContent,
+  MastheadLogo,
+  MastheadMain,
+  MastheadToggle,
+  Page,
+  PageToggleButton,
+  SkipToContent,
+  Toolbar,
+  ToolbarContent,
+  ToolbarGroup,
+  ToolbarItem,
+} from "@patternfly/react-core";
+import type { ReactNode } from "react";
+import { Link, Outlet } from "react-router";
+import { useSession } from "../session/session.ts";
+import { Brand } from "./brand.tsx";
+import { OrganizationSwitcher } from "./organization-switcher.tsx";
+import { SideNavigation } from "./side-navigation.tsx";
+import { ThemeMenu } from "./theme-menu.tsx";
+import { UserMenu } from "./user-menu.tsx";
+
+const mainId = "main";
+
+function TopBar(): ReactNode {
+  return (
+    <Masthead>
+      <MastheadMain>
+        <MastheadToggle>
+          <PageToggleButton isHamburgerButton aria-label="Navigation" />
+        </MastheadToggle>
+        <MastheadBrand>
+          <MastheadLogo component={(props) => <Link {...props} to="/" aria-label="RCIoTS: overview" />}>
+            <Brand />
+          </MastheadLogo>
+        </MastheadBrand>
+      </MastheadMain>
+      <MastheadContent>
+        <Toolbar isStatic>
+          <ToolbarContent>
+            <ToolbarItem>
+              <OrganizationSwitcher />
+            </ToolbarItem>
+            <ToolbarGroup variant="action-group-plain" align={{ default: "alignEnd" }}>
+              <ToolbarItem>
+                <ThemeMenu />
+              </ToolbarItem>
+              <ToolbarItem>
+                <UserMenu />
+              </ToolbarItem>
+            </ToolbarGroup>
+          </ToolbarContent>
+        </Toolbar>
+      </MastheadContent>
+    </Masthead>
+  );
+}
+
+/** What stands around every page of a person who is signed in. */
+export function Shell(): ReactNode {
+  const { organization } = useSession();
+  return (
+    <Page
+      masthead={<TopBar />}
+      sidebar={<SideNavigation />}
+      isManagedSidebar
+      mainContainerId={mainId}
+      skipToContent={<SkipToContent href={`#${mainId}`}>Skip to content</SkipToContent>}
+    >
+      {organization?.status === "suspended" && (
+        <Alert variant="warning" isInline title={`${organization.name} is suspended`}>
+          Everything can be looked at, and nothing changed. An administrator of the platform can resume it.
+        </Alert>
+      )}
+      <Outlet />
+    </Page>
+  );
+}
