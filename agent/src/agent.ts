@@ -1,4 +1,10 @@
-import { protocolVersions, type DeviceRequest, type DeviceResponse, type Facts } from "@rciots/protocol";
+import {
+  protocolVersions,
+  remoteCalls,
+  type DeviceRequest,
+  type DeviceResponse,
+  type Facts,
+} from "@rciots/protocol";
 import { errorMessage, sleep, stopInOrder, withTimeout, type Logger } from "@rciots/runtime";
 import type { PlatformHandlers } from "./channel/call-dispatcher.ts";
 import { runConnectLoop } from "./channel/connect-loop.ts";
@@ -87,6 +93,7 @@ const stopTimeoutMs = 15_000;
 /** A clock this close to the platform's counts as right; smaller differences come and go. */
 const negligibleOffsetMs = 2_000;
 const firstFactsTimeoutMs = 2_000;
+const manifestsDiff = remoteCalls["manifests:diff"].capability;
 
 /** One device: its identity, its session with the platform, and the workloads on its cluster. */
 export function createAgent(options: AgentOptions): Agent {
@@ -143,6 +150,7 @@ export function createAgent(options: AgentOptions): Agent {
       renewal.renewSoon();
       return {};
     },
+    "manifests:diff": (request) => workloads.diff(request),
   };
   const connect =
     options.connect ??
@@ -194,7 +202,7 @@ export function createAgent(options: AgentOptions): Agent {
     return {
       versions: [...protocolVersions],
       agentVersion: options.agentVersion,
-      capabilities: workloads.sink() === undefined ? [] : ["manifests"],
+      capabilities: workloads.sink() === undefined ? [] : ["manifests", manifestsDiff],
       facts,
     };
   }

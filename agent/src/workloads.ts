@@ -1,6 +1,7 @@
 import type { Facts } from "@rciots/protocol";
-import { errorMessage, type Logger } from "@rciots/runtime";
+import { AppError, errorMessage, type Logger } from "@rciots/runtime";
 import type { DesiredSink } from "./channel/delivery.ts";
+import type { DiffPage, DiffRequest } from "./diff/manifest-diff.ts";
 import { readClusterFacts } from "./facts/cluster-facts.ts";
 import type { Cluster } from "./kube/cluster.ts";
 import { createReconciler, type Reconciler } from "./reconcile/reconciler.ts";
@@ -28,6 +29,8 @@ export interface Workloads {
   /** Looks for a cluster where there is none yet, and begins to reconcile. True where one was found just now. */
   begin(deviceId: string): Promise<boolean>;
   sink(): DesiredSink | undefined;
+  /** Rejects as the reconciler does, and with `digest_unknown` where there is no cluster. */
+  diff(request: DiffRequest): Promise<DiffPage>;
   /** Of the cluster, as last read. */
   facts(): Pick<Facts, "clusterKind" | "clusterVersion">;
   refreshFacts(): Promise<void>;
@@ -70,6 +73,10 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
       return true;
     },
     sink: () => sink,
+    async diff(request) {
+      if (reconciler !== undefined) return reconciler.diff(request);
+      throw new AppError({ code: "digest_unknown", status: 409, message: "The device has no cluster." });
+    },
     facts: () => facts,
     async refreshFacts() {
       if (found === undefined) return;

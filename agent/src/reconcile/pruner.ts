@@ -51,7 +51,7 @@ export function createPruner(options: PrunerOptions): Pruner {
     try {
       const live = await cluster.get(ref, { signal: abort, metadataOnly: !isCrd(ref) });
       if (!live) return { ref, outcome: "gone" };
-      const verdict = judge(entry, live) ?? (await judgeContent(ref, live, abort));
+      const verdict = pruneVerdict(entry, live, applySet.id) ?? (await judgeContent(ref, live, abort));
       if (verdict) return { ref, ...verdict };
       if (live.metadata.deletionTimestamp) return { ref, outcome: "deleting", message: waitingText(live) };
       const uid = live.metadata.uid;
@@ -64,26 +64,6 @@ export function createPruner(options: PrunerOptions): Pruner {
       if (isConflict(error)) return { ref, outcome: "kept", message: error.message };
       return { ref, outcome: "failed", message: errorMessage(error) };
     }
-  };
-
-  /** Whether this very object is ours to delete; undefined: it is. */
-  const judge = (entry: InventoryEntry, live: KubeObject): Omit<PruneResult, "ref"> | undefined => {
-    const { labels = {}, annotations = {}, uid } = live.metadata;
-    if (entry.uid !== undefined && entry.uid !== uid) {
-      return { outcome: "released", message: "kept: somebody else made it anew" };
-    }
-    if (labels[partOfLabel] !== applySet.id)
-      return { outcome: "released", message: "kept: it no longer carries this agent's label" };
-    if (entry.uid === undefined && ownedHashOf(live) === "") {
-      return { outcome: "released", message: "kept: this agent never applied it" };
-    }
-    if (isNamespace(entry.ref) && entry.created !== true) {
-      return { outcome: "released", message: "kept: it was there before this agent" };
-    }
-    if (annotations[pruneAnnotation] === "disabled") {
-      return { outcome: "kept", message: `kept: its annotation ${pruneAnnotation} says disabled` };
-    }
-    return undefined;
   };
 
   const judgeContent = async (
@@ -120,6 +100,30 @@ export function createPruner(options: PrunerOptions): Pruner {
   };
 
   return { prune };
+}
+
+/** Whether this very object is ours to delete; undefined: it is. */
+export function pruneVerdict(
+  entry: InventoryEntry,
+  live: KubeObject,
+  applySetId: string,
+): { readonly outcome: PruneOutcome; readonly message: string } | undefined {
+  const { labels = {}, annotations = {}, uid } = live.metadata;
+  if (entry.uid !== undefined && entry.uid !== uid) {
+    return { outcome: "released", message: "kept: somebody else made it anew" };
+  }
+  if (labels[partOfLabel] !== applySetId)
+    return { outcome: "released", message: "kept: it no longer carries this agent's label" };
+  if (entry.uid === undefined && ownedHashOf(live) === "") {
+    return { outcome: "released", message: "kept: this agent never applied it" };
+  }
+  if (isNamespace(entry.ref) && entry.created !== true) {
+    return { outcome: "released", message: "kept: it was there before this agent" };
+  }
+  if (annotations[pruneAnnotation] === "disabled") {
+    return { outcome: "kept", message: `kept: its annotation ${pruneAnnotation} says disabled` };
+  }
+  return undefined;
 }
 
 function waitingText({ metadata }: KubeObject): string {

@@ -1,4 +1,5 @@
 import { AppError, createBackoff, errorMessage, isAppError, type Logger, sleep } from "@rciots/runtime";
+import { createManifestDiff, type DiffPage, type DiffRequest } from "../diff/manifest-diff.ts";
 import type { Cluster } from "../kube/cluster.ts";
 import { isKubeError, isUnreachable } from "../kube/kube-error.ts";
 import { createApplySet } from "./apply-set.ts";
@@ -63,6 +64,8 @@ export interface Reconciler {
   setDesired(desired: DesiredRevision | null): Promise<void>;
   /** Back to the last good revision, until a newer one is set. Rejects with `no_good_revision`. */
   rollback(options: { readonly reason: string }): Promise<RevisionRecord>;
+  /** Compares a revision with what is live, and changes nothing. Rejects with `digest_unknown` and `busy`. */
+  diff(request: DiffRequest): Promise<DiffPage>;
   /** Ends the reconciler for good and forgets its state; with `wipe` deletes what was applied first. */
   decommission(options: Decommission): Promise<DecommissionResult>;
   status(): ReconcilerStatus;
@@ -106,6 +109,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   let started: Promise<void> | undefined;
   let enforced: RevisionRecord | undefined;
   let unreachableSinceMs: number | undefined;
+  let isStepping = false;
   /** Nothing changed since the stored state was read. */
   let untouched = true;
   /** Why the last step could not be finished. */
@@ -139,6 +143,21 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     logger,
     onProgress: () => reporter.touch(),
     onWork: () => wake.abort(woken),
+  });
+
+  const diff = createManifestDiff({
+    cluster,
+    applySet,
+    defaultNamespace: options.defaultNamespace ?? "default",
+    records: () => (keeper.state === undefined ? [] : [keeper.state.desired, ...keeper.state.good]),
+    documentsOf: (digest) => keeper.documentsOf(digest),
+    prepared(digest) {
+      const { objects, faults } = enforcement;
+      if (enforced?.digest !== digest || objects.length === 0) return undefined;
+      return { objects: objects.map(({ object }) => object), faults };
+    },
+    isBusy: () => isStepping,
+    stopping: stopping.signal,
   });
 
   const summary = (): Summary => {
@@ -230,6 +249,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       const { cancelled } = signals;
       let pauseMs: number;
       try {
+        isStepping = true;
         await step();
         backoff.reset();
         keeper.releaseDocuments();
@@ -239,6 +259,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
         if (!cancelled.aborted)
           await onStepError(error).catch((fault: unknown) => logStoreFault(logger, fault));
       } finally {
+        isStepping = false;
         signals.end();
       }
       if (cancelled.aborted) continue;
@@ -302,6 +323,10 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     },
     rollback,
     decommission,
+    diff: async (request) => {
+      await start();
+      return diff(request);
+    },
     status: () => ({
       desired: keeper.state?.desired,
       running: keeper.state && enforcedRevision(keeper.state),
