@@ -7,7 +7,7 @@ const owners = [
   { package: "node-forge", folders: ["ca/src"] },
   { package: "simple-git", folders: ["packages/manifests/src"] },
   { package: "mongoose", folders: ["packages/store/src"] },
-  { package: "socket.io", folders: ["services/connector/src"] },
+  { package: "socket.io", folders: ["services/connector/src", "services/frontend/src/live"] },
   { package: "socket.io-client", folders: ["agent/src/channel"] },
   { package: "express", folders: ["services/enroll/src", "services/frontend/src", "packages/runtime/src"] },
   { package: "nodemailer", folders: ["services/frontend/src/mail"] },

@@ -305,7 +305,10 @@ describe("delivery and reports", () => {
       const wire = await assign(device, 1);
       const client = await live(device);
       let updates = 0;
-      running.bus.subscribe("device:updated", ({ deviceId }) => (updates += deviceId === device.id ? 1 : 0));
+      running.bus.subscribe(
+        "device:updated",
+        ({ deviceIds }) => (updates += deviceIds.includes(device.id) ? 1 : 0),
+      );
       for (let sent = 0; sent < 5; sent += 1) {
         await client.call("status:report", reportOf(wire, "progressing"));
       }

@@ -7,12 +7,16 @@ export interface BusEvents {
   "desired:changed": { organizationId: string; deviceIds?: string[] };
   /** A device was disabled, revoked, re-enrolled or decommissioned: its session must be judged again now. */
   "device:access-changed": { organizationId: string; deviceId: string };
-  /** A device's presence or observed state changed; for live views. */
-  "device:updated": { organizationId: string; deviceId: string };
-  /** An organisation was suspended or resumed. */
+  /** Presence, observed state or anything else of these devices changed; for live views. */
+  "device:updated": { organizationId: string; deviceIds: string[] };
+  /** An organisation was renamed, suspended or resumed. */
   "organization:changed": { organizationId: string };
-  /** A template's files changed, so that overlays built on it must be rendered again. */
+  /** A template, its versions or its state of synchronisation changed; for live views. */
   "template:changed": { organizationId: string; templateId: string };
+  /** Events were stored; which kinds, each once. Every change an operator makes is among them. For live views. */
+  "event:added": { organizationId: string; kinds: string[] };
+  /** A person signed out, lost a token, or has another role: who acts for it is judged again now. */
+  "account:changed": { userId: string };
 }
 
 export type BusTopic = keyof BusEvents;
@@ -22,6 +26,22 @@ export interface Bus extends CallBus {
   publish<Topic extends BusTopic>(topic: Topic, payload: BusEvents[Topic]): void;
   /** Returns the function that ends the subscription. */
   subscribe<Topic extends BusTopic>(topic: Topic, listener: (payload: BusEvents[Topic]) => void): () => void;
+}
+
+/** Tells of events that were stored, in one hint for each organisation. */
+export function publishEvents(
+  bus: Pick<Bus, "publish">,
+  events: readonly { organizationId: string; kind: string }[],
+): void {
+  const kindsOf = new Map<string, Set<string>>();
+  for (const { organizationId, kind } of events) {
+    const kinds = kindsOf.get(organizationId);
+    if (kinds === undefined) kindsOf.set(organizationId, new Set([kind]));
+    else kinds.add(kind);
+  }
+  for (const [organizationId, kinds] of kindsOf) {
+    bus.publish("event:added", { organizationId, kinds: [...kinds] });
+  }
 }
 
 export function createMemoryBus(): Bus {

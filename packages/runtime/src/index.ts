@@ -12,7 +12,7 @@ export {
 } from "./app-error.ts";
 export { createBackoff, type Backoff, type BackoffOptions } from "./backoff.ts";
 export { createBatcher } from "./batcher.ts";
-export { createMemoryBus, type Bus, type BusEvents, type BusTopic } from "./bus.ts";
+export { createMemoryBus, publishEvents, type Bus, type BusEvents, type BusTopic } from "./bus.ts";
 export type { BusCall, BusCallHandler, BusCallOptions, BusCalls, CallBus } from "./bus-calls.ts";
 export * as config from "./config.ts";
 export {

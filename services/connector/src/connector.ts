@@ -89,11 +89,11 @@ export function createConnector(options: ConnectorOptions): Connector {
   const updates = createDeviceUpdates({ bus, delayMs: updateDelayMs });
   const noteUpdate = updates.note;
   const monitor = createLoadMonitor();
-  const refusals = createRefusalLog({ store, logger, now });
+  const refusals = createRefusalLog({ store, bus, logger, now });
   const authorities = createKnownAuthorities({ store, edgeTls });
   const desired = createDesiredReader({ store, desiredState });
   const delivery = createDelivery({ desired, logger, ackTimeoutMs: settings.ackTimeoutMs });
-  const reports = createReports({ store, noteUpdate });
+  const reports = createReports({ store, bus, noteUpdate });
   let isDraining = false;
   let edge: EdgeServer | undefined;
   let unsubscribe: (() => void)[] = [];

@@ -1,4 +1,4 @@
-import { errorMessage, type Logger } from "@rciots/runtime";
+import { errorMessage, publishEvents, type Bus, type Logger } from "@rciots/runtime";
 import type { Store } from "@rciots/store";
 import type { Refusal } from "./refusal.ts";
 import { fullBucket, takeToken } from "./token-bucket.ts";
@@ -24,10 +24,11 @@ const passing = new Set(["busy", "draining"]);
 /** Makes refusals known without letting those who are refused fill log and store. */
 export function createRefusalLog(options: {
   store: Pick<Store, "events">;
+  bus: Bus;
   logger: Logger;
   now: () => number;
 }): RefusalLog {
-  const { store, logger, now } = options;
+  const { store, bus, logger, now } = options;
   const counts: Record<string, number> = {};
   const bucket = fullBucket(logRate.burst, now());
   const eventAt = new Map<string, number>();
@@ -50,16 +51,18 @@ export function createRefusalLog(options: {
         logger.info({ code, address, ...device }, "session refused");
       }
       if (device === undefined || passing.has(code) || !isEventDue(`${device.deviceId}/${code}`)) return;
+      const kind = "device.connection-refused";
       store.events
         .append({
           ...device,
-          kind: "device.connection-refused",
+          kind,
           severity: "warning",
           actor: { kind: "device", id: device.deviceId, name: device.deviceId },
           message: `A connection of the device was refused: ${message}`,
           details: { code },
           address,
         })
+        .then(() => publishEvents(bus, [{ organizationId: device.organizationId, kind }]))
         .catch((error: unknown) => logger.warn({ error: errorMessage(error) }, "event was not stored"));
     },
     counts: () => ({ ...counts }),

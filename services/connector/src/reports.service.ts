@@ -1,5 +1,5 @@
 import type { DeviceRequest, Facts, RevisionState, StatusReport } from "@rciots/protocol";
-import { AppError, createBatcher } from "@rciots/runtime";
+import { AppError, createBatcher, publishEvents, type Bus } from "@rciots/runtime";
 import type {
   NewEvent,
   ObjectsWrite,
@@ -157,9 +157,10 @@ const lastOfEach = (pages: ObjectsWrite[]): ObjectsWrite[] => [
 /** Takes what devices report and stores it in batches; an answer means that it is durable. */
 export function createReports(options: {
   store: Pick<Store, "deviceSessions" | "events">;
+  bus: Bus;
   noteUpdate: (organizationId: string, deviceId: string) => void;
 }): Reports {
-  const { store, noteUpdate } = options;
+  const { store, bus, noteUpdate } = options;
   const noteAll = (sessions: Session[]): void => {
     for (const { identity } of sessions) noteUpdate(identity.organizationId, identity.deviceId);
   };
@@ -181,6 +182,7 @@ export function createReports(options: {
         store.events.appendMany(events),
         store.deviceSessions.saveObjects(lastOfEach(good.flatMap(pageOf))),
       ]);
+      publishEvents(bus, events);
       await store.deviceSessions.saveReports({
         observed: [...observed.values()],
         revisions: [...revisions.values()],

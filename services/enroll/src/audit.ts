@@ -1,4 +1,11 @@
-import { createBatcher, errorMessage, type AppError, type Logger } from "@rciots/runtime";
+import {
+  createBatcher,
+  errorMessage,
+  publishEvents,
+  type AppError,
+  type Bus,
+  type Logger,
+} from "@rciots/runtime";
 import type { NewEvent, ProvisioningToken, Store } from "@rciots/store";
 import type { RateLimits } from "./rate-limits.ts";
 
@@ -21,10 +28,12 @@ const maxWaiting = 10_000;
 /** Stores what happened, many events in one write. */
 export function createAudit({
   store,
+  bus,
   logger,
   rateLimits,
 }: {
   store: Store;
+  bus: Bus;
   logger: Logger;
   rateLimits: RateLimits;
 }): Audit {
@@ -32,6 +41,7 @@ export function createAudit({
     maxSize: 500,
     async run(events) {
       await store.events.appendMany(events);
+      publishEvents(bus, events);
       return events.map(() => undefined);
     },
   });

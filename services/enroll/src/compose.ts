@@ -23,13 +23,20 @@ const dayMs = 86_400_000;
 
 /** Options with their defaults, and what every part needs. */
 function createFoundation(options: EnrollOptions) {
-  const { store, logger, caVault, certificateLifetimeMs: deviceLifetimeMs, now = () => new Date() } = options;
+  const {
+    store,
+    bus,
+    logger,
+    caVault,
+    certificateLifetimeMs: deviceLifetimeMs,
+    now = () => new Date(),
+  } = options;
   const intervalMs = options.maintenanceIntervalMs ?? 15_000;
   const rateLimits = createRateLimits(options.rateLimits);
-  const audit = createAudit({ store, logger, rateLimits });
+  const audit = createAudit({ store, bus, logger, rateLimits });
   const platformName = options.platformName ?? "RCIoTS";
   const serverLifetimeMs = options.serverCertificateLifetimeMs ?? 90 * dayMs;
-  const base = { store, bus: options.bus, logger, caVault, audit, deviceLifetimeMs, now };
+  const base = { store, bus, logger, caVault, audit, deviceLifetimeMs, now };
   const authority = createCertificateAuthority({ ...base, platformName, serverLifetimeMs });
   return { ...base, intervalMs, rateLimits, authority };
 }

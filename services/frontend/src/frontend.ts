@@ -11,9 +11,10 @@ import {
   type Vault,
 } from "@rciots/runtime";
 import type { Store } from "@rciots/store";
-import express, { type Express } from "express";
+import express, { type Express, type Request } from "express";
 import type { AddressInfo } from "node:net";
 import { createAuthenticator } from "./auth/authenticate.ts";
+import { createIdentify, type Identify } from "./auth/identify.ts";
 import type { LoginLimits } from "./auth/login-guard.ts";
 import { serveConsoleFiles, serveConsolePage } from "./console/console.ts";
 import { createHealth, answerAlive, answerReady, type Health } from "./health.ts";
@@ -22,6 +23,8 @@ import { cutUnreadBodies } from "./http/json-body.ts";
 import { describeApi } from "./http/openapi.ts";
 import type { Route } from "./http/route.ts";
 import { setSecurityHeaders } from "./http/security-headers.ts";
+import { createUpgrades } from "./http/upgrades.ts";
+import { createLiveGateway, livePath, type LiveSettings } from "./live/live-gateway.ts";
 import type { Mailer } from "./mail/mailer.ts";
 import type { PublicUrls } from "./provisioning-tokens/install-commands.ts";
 import { createServices } from "./services.ts";
@@ -54,6 +57,7 @@ export interface FrontendOptions {
   gitTickMs?: number;
   /** How often overlays are looked through; default 15 s. */
   overlayIntervalMs?: number;
+  live?: Partial<LiveSettings>;
 }
 
 export interface Frontend {
@@ -74,12 +78,13 @@ function originsOf(publicUrls: PublicUrls): string[] {
 function createApp(
   options: FrontendOptions,
   routes: readonly Route[],
-  health: () => Promise<Health>,
+  parts: { health: () => Promise<Health>; identify: Identify },
 ): Express {
-  const { store, logger, publicUrls } = options;
+  const { logger, publicUrls } = options;
+  const { health, identify } = parts;
   const publicOrigins = originsOf(publicUrls);
   const isHttps = publicUrls.console?.startsWith("https:") ?? false;
-  const authenticate = createAuthenticator({ store, publicOrigins, logger });
+  const authenticate = createAuthenticator({ identify, publicOrigins });
   const serverUrl = publicUrls.console ?? "/";
   const openapi = JSON.stringify(describeApi(routes, { serverUrl, version: apiVersion }));
 
@@ -106,19 +111,39 @@ function createApp(
 
 /** The operators' API. Nothing listens, and no loop runs, before `start`. */
 export function createFrontend(options: FrontendOptions): Frontend {
-  const { store, logger, host, port } = options;
-  const { routes, loops } = createServices(options);
+  const { store, bus, logger, host, port } = options;
+  const services = createServices(options);
+  const identify = createIdentify({ store, logger });
+  const live = createLiveGateway({
+    identify,
+    bus,
+    logger,
+    publicOrigins: originsOf(options.publicUrls),
+    requestOf: (message) => Object.setPrototypeOf(message, app.request) as Request,
+    settings: options.live,
+  });
+  const { routes } = services;
+  const loops = [
+    ...services.loops,
+    { name: "live connections", loop: live.loop, intervalMs: live.recheckMs },
+  ];
   const health = createHealth({ store, loops, logger });
-  const server = createHttpServer({ listener: createApp(options, routes, health), host, port });
+  const app = createApp(options, routes, { health, identify });
+  const server = createHttpServer({ listener: app, host, port });
+  const upgrades = createUpgrades(server.server);
+  upgrades.route(livePath, live.upgrade);
   return {
     routes,
     health,
     address: server.address,
     async start() {
+      live.start();
       await server.start();
       for (const { loop } of loops) loop.start();
     },
     async stop() {
+      upgrades.refuseAll();
+      await live.stop();
       await server.stop();
       await Promise.all(loops.map(({ loop }) => loop.stop()));
     },

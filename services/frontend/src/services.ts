@@ -49,13 +49,13 @@ export function createServices(options: FrontendOptions): Services {
   const sessionMs = options.sessionMs ?? defaultSessionMs;
   const isHttps = publicUrls.console?.startsWith("https:") ?? false;
 
-  const audit = createAudit({ store });
+  const audit = createAudit({ store, bus });
   const passwords = createPasswords();
   const guard = createLoginGuard(options.loginLimits);
-  const sessions = createSessionsService({ store, passwords, guard, audit, sessionMs });
-  const apiTokens = createApiTokensService({ store, audit });
+  const sessions = createSessionsService({ store, passwords, guard, audit, bus, sessionMs });
+  const apiTokens = createApiTokensService({ store, audit, bus });
   const accounts = createAccountsService({ store, passwords });
-  const members = createMembersService({ store, accounts, audit });
+  const members = createMembersService({ store, accounts, audit, bus });
   const organizations = createOrganizationService({ store, vault, audit, bus, members });
   const provisioningTokens = createProvisioningTokensService({ store, audit });
 
@@ -82,6 +82,7 @@ export function createServices(options: FrontendOptions): Services {
     git,
     credentials: gitCredentials,
     versions,
+    bus,
     logger,
     tickMs: gitTickMs,
   });

@@ -42,7 +42,9 @@ export function createKnownDevices(options: {
       details: { serial: issued.serial, issuerId: issued.issuerId },
       address,
     });
-    if (isFirst) bus.publish("device:updated", identifier);
+    if (isFirst) {
+      bus.publish("device:updated", { organizationId: device.organizationId, deviceIds: [device._id] });
+    }
     return identityAnswer(facts, {
       device: identifier,
       deviceToken,

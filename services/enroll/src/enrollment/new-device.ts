@@ -126,7 +126,8 @@ export function createNewDevices(options: {
       issued === undefined ? undefined : certificates.record(identifier, issued),
       recordEvent(attempt, device),
     ]);
-    bus.publish("device:updated", identifier);
+    const { organizationId, deviceId } = identifier;
+    bus.publish("device:updated", { organizationId, deviceIds: [deviceId] });
     if (issued === undefined) return pendingAnswer(facts, device._id, deviceToken);
     const { privateKeyPem } = attempt.key;
     return identityAnswer(facts, { device: identifier, deviceToken, issued, privateKeyPem });

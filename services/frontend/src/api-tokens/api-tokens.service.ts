@@ -1,4 +1,4 @@
-import { conflict, hashToken, newId, newToken, notFound } from "@rciots/runtime";
+import { conflict, hashToken, newId, newToken, notFound, type Bus } from "@rciots/runtime";
 import type { ApiToken, Store } from "@rciots/store";
 import type { Acting, Audit } from "../audit/audit.ts";
 import { hasRole, type Member, type Scope } from "../auth/caller.ts";
@@ -13,7 +13,9 @@ interface MemberActing extends Acting {
 }
 
 /** Tokens for programs, each of one person in one organisation. */
-export function createApiTokensService({ store, audit }: { store: Pick<Store, "accounts">; audit: Audit }) {
+export function createApiTokensService(options: { store: Pick<Store, "accounts">; audit: Audit; bus: Bus }) {
+  const { store, audit, bus } = options;
+
   /** Own ones for everybody, all of the organisation for its admins. */
   const seesAll = (caller: Member): boolean => hasRole(caller.role, "admin");
 
@@ -76,6 +78,7 @@ export function createApiTokensService({ store, audit }: { store: Pick<Store, "a
         throw notFound({ code: "api_token_not_found", message: "There is no such API token." });
       }
       if (!(await store.accounts.deleteApiToken(caller.organizationId, id))) return;
+      bus.publish("account:changed", { userId: found.userId });
       await audit.record(acting, {
         organizationId: caller.organizationId,
         kind: "api-token.revoked",

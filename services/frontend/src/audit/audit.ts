@@ -1,3 +1,4 @@
+import { publishEvents, type Bus } from "@rciots/runtime";
 import type { NewEvent, Store } from "@rciots/store";
 import type { Caller } from "../auth/caller.ts";
 import type { RequestContext } from "../http/route.ts";
@@ -24,8 +25,8 @@ export interface Audit {
   record(acting: Acting, ...records: AuditRecord[]): Promise<void>;
 }
 
-/** Appends an event for each change that an operator makes. */
-export function createAudit({ store }: { store: Pick<Store, "events"> }): Audit {
+/** Appends an event for each change that an operator makes, and tells the live views. */
+export function createAudit({ store, bus }: { store: Pick<Store, "events">; bus: Bus }): Audit {
   return {
     async record({ caller, context }, ...records) {
       await store.events.append(
@@ -37,6 +38,7 @@ export function createAudit({ store }: { store: Pick<Store, "events"> }): Audit 
           address: context.address,
         })),
       );
+      publishEvents(bus, records);
     },
   };
 }

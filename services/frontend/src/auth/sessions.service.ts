@@ -1,4 +1,4 @@
-import { AppError, forbidden, hashToken, newToken, notFound } from "@rciots/runtime";
+import { AppError, forbidden, hashToken, newToken, notFound, type Bus } from "@rciots/runtime";
 import type { Organization, Store, User } from "@rciots/store";
 import type { Acting, Audit } from "../audit/audit.ts";
 import type { RequestContext } from "../http/route.ts";
@@ -11,6 +11,7 @@ export interface SessionsOptions {
   passwords: Passwords;
   guard: LoginGuard;
   audit: Audit;
+  bus: Bus;
   /** How long a session lasts. */
   sessionMs: number;
 }
@@ -23,7 +24,7 @@ export interface Account {
 export type SessionsService = ReturnType<typeof createSessionsService>;
 
 /** Signing in and out, and what a person may know and change of the own account. */
-export function createSessionsService({ store, passwords, guard, audit, sessionMs }: SessionsOptions) {
+export function createSessionsService({ store, passwords, guard, audit, bus, sessionMs }: SessionsOptions) {
   async function accountOf(user: User): Promise<Account> {
     const ids = user.memberships.map((membership) => membership.organizationId);
     return { user, organizations: await store.organizations.findMany(ids) };
@@ -78,7 +79,9 @@ export function createSessionsService({ store, passwords, guard, audit, sessionM
 
     /** Does nothing for an API token: that is revoked, not signed out. */
     async logout(caller: Caller): Promise<void> {
-      if (caller.sessionHash !== null) await store.accounts.deleteSession(caller.sessionHash);
+      if (caller.sessionHash === null) return;
+      await store.accounts.deleteSession(caller.sessionHash);
+      bus.publish("account:changed", { userId: caller.userId });
     },
 
     async account(caller: Caller): Promise<Account> {
@@ -99,6 +102,7 @@ export function createSessionsService({ store, passwords, guard, audit, sessionM
       const user = await checkPassword(caller.username, input.currentPassword, context);
       await store.accounts.setPassword(user._id, await passwords.hash(input.newPassword));
       await store.accounts.deleteSessionsOf(user._id, caller.sessionHash ?? undefined);
+      bus.publish("account:changed", { userId: user._id });
       await recordInAll(user, context, "user.password-changed", `${user.username} changed the password.`);
     },
   };

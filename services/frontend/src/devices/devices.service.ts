@@ -57,7 +57,7 @@ export function createDevicesService(options: {
 
   function announce(device: Device, affects: DeviceEdit["affects"] = []): void {
     const { organizationId, _id: deviceId } = device;
-    bus.publish("device:updated", { organizationId, deviceId });
+    bus.publish("device:updated", { organizationId, deviceIds: [deviceId] });
     if (affects.includes("access")) bus.publish("device:access-changed", { organizationId, deviceId });
     if (affects.includes("content"))
       bus.publish("desired:changed", { organizationId, deviceIds: [deviceId] });

@@ -25,7 +25,7 @@ export function createOverlayRendererLoop(options: {
     try {
       for (const { organizationId, _id } of await desiredState.renderOverlays(signal)) {
         bus.publish("desired:changed", { organizationId, deviceIds: [_id] });
-        bus.publish("device:updated", { organizationId, deviceId: _id });
+        bus.publish("device:updated", { organizationId, deviceIds: [_id] });
       }
     } finally {
       await store.leases.release(lease, holder);

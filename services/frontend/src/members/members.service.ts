@@ -1,4 +1,4 @@
-import { conflict, forbidden, notFound } from "@rciots/runtime";
+import { conflict, forbidden, notFound, type Bus } from "@rciots/runtime";
 import type { Role, Store, User } from "@rciots/store";
 import type { AccountsService } from "../accounts/accounts.service.ts";
 import type { Acting, Audit } from "../audit/audit.ts";
@@ -21,8 +21,9 @@ export function createMembersService(options: {
   store: Pick<Store, "accounts">;
   accounts: Pick<AccountsService, "create">;
   audit: Audit;
+  bus: Bus;
 }) {
-  const { store, accounts, audit } = options;
+  const { store, accounts, audit, bus } = options;
 
   async function get(organizationId: string, userId: string): Promise<{ user: User; role: Role }> {
     const user = await store.accounts.findUser(userId);
@@ -50,8 +51,13 @@ export function createMembersService(options: {
   }
 
   async function replace(user: User, memberships: User["memberships"]): Promise<void> {
-    if (await store.accounts.replaceMemberships(user._id, user.memberships, memberships)) return;
-    throw conflict({ code: "too_much_contention", message: "Somebody else changes this member; try again." });
+    if (!(await store.accounts.replaceMemberships(user._id, user.memberships, memberships))) {
+      throw conflict({
+        code: "too_much_contention",
+        message: "Somebody else changes this member; try again.",
+      });
+    }
+    bus.publish("account:changed", { userId: user._id });
   }
 
   return {

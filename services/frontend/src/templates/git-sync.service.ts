@@ -5,6 +5,8 @@ import {
   errorMessage,
   isAppError,
   notFound,
+  publishEvents,
+  type Bus,
   type Logger,
   type Loop,
 } from "@rciots/runtime";
@@ -43,11 +45,12 @@ export function createGitSyncService(options: {
   git: GitSource;
   credentials: Pick<GitCredentialsService, "open">;
   versions: TemplateVersions;
+  bus: Bus;
   logger: Logger;
   /** How often it is looked for templates that are due. */
   tickMs: number;
 }) {
-  const { store, git, credentials, versions, logger } = options;
+  const { store, git, credentials, versions, bus, logger } = options;
   const holder = randomUUID();
 
   async function remoteOf(organizationId: string, source: GitTemplateSource, signal?: AbortSignal) {
@@ -77,12 +80,15 @@ export function createGitSyncService(options: {
     template: Template,
     event: Pick<NewEvent, "kind" | "severity" | "message" | "details">,
   ) {
+    const { organizationId, _id: templateId } = template;
     await store.events.append({
-      organizationId: template.organizationId,
+      organizationId,
       actor: { kind: "platform", id: "git", name: "Git" },
       ...event,
-      details: { templateId: template._id, ...event.details },
+      details: { templateId, ...event.details },
     });
+    publishEvents(bus, [{ organizationId, kind: event.kind }]);
+    bus.publish("template:changed", { organizationId, templateId });
   }
 
   /** Stores how it went; an event only where that is news. */
