@@ -23,6 +23,7 @@ import {
   type Bus,
   type Vault,
 } from "@rciots/runtime";
+import { MongoClient } from "mongodb";
 import { createStore, newDevice, type Device, type Role, type Store } from "@rciots/store";
 
 /** Faults of the platform itself show in the test's output. */
@@ -59,6 +60,8 @@ export interface ApiFixture {
   signInAs(role: Role | null, organizationId?: string): Promise<string>;
   createOrganization(): Promise<string>;
   createDevice(fields?: Partial<Device>): Promise<Device>;
+  /** Every document that belongs to an organisation, as text under `<collection>/<id>`. */
+  documentsOf(organizationId: string): Promise<Map<string, string>>;
   /** Starts another instance over the same store. */
   startFrontend(options?: Partial<FrontendOptions>): Promise<{ frontend: Frontend; url: string }>;
   stop(): Promise<void>;
@@ -111,6 +114,37 @@ function checkAnswer(routes: readonly Route[], request: string, answer: Answer):
   assert.ok(route, `no route for ${request}`);
   if (route.success.schema === undefined) return;
   assert.deepEqual(route.success.schema.parse(answer.body), answer.body, `undocumented fields in ${request}`);
+}
+
+/** The fixture as another, new organisation sees it: `admin` is its owner, and nothing in it exists yet. */
+export async function inAnotherOrganization(api: ApiFixture): Promise<ApiFixture> {
+  const organizationId = await api.createOrganization();
+  return {
+    ...api,
+    organizationId,
+    admin: await api.signInAs("owner", organizationId),
+    signInAs: (role, inOrganization = organizationId) => api.signInAs(role, inOrganization),
+    createDevice: (fields = {}) => api.createDevice({ organizationId, ...fields }),
+  };
+}
+
+async function documentsOf(uri: string, organizationId: string): Promise<Map<string, string>> {
+  const client = await new MongoClient(uri).connect();
+  const found = new Map<string, string>();
+  try {
+    for (const { name } of await client.db().listCollections().toArray()) {
+      const mine = [
+        { organizationId },
+        { "memberships.organizationId": organizationId },
+        { _id: organizationId as never },
+      ];
+      for await (const document of client.db().collection(name).find({ $or: mine }))
+        found.set(`${name}/${String(document._id)}`, JSON.stringify(document));
+    }
+  } finally {
+    await client.close();
+  }
+  return found;
 }
 
 export async function callApi(url: string, request: string, options: CallOptions = {}): Promise<Answer> {
@@ -247,6 +281,7 @@ export async function startApi(overrides: Partial<FrontendOptions> = {}): Promis
       assert.deepEqual(await store.deviceEnrollment.insertMany([device]), ["inserted"]);
       return device;
     },
+    documentsOf: (id) => documentsOf(server.uri, id),
     async stop() {
       for (const instance of running) await instance.stop();
       await store.close();

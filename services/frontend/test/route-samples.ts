@@ -7,8 +7,10 @@ import type { ApiFixture } from "./api-fixture.ts";
 export interface Sample {
   /** Values of the path's `{...}`. */
   params?: Record<string, string>;
+  query?: Record<string, string>;
   body?: unknown;
-  query?: string;
+  /** Other bodies and queries: every identifier that the route takes must be in one of them. */
+  also?: Pick<Sample, "params" | "query" | "body">[];
   /** Where something other than the route's success is right, such as a template that isn't from Git. */
   status?: number;
 }
@@ -54,6 +56,37 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
   const credentialBody = { kind: "basic", username: "git", password: "secret" };
   const credential = (): Promise<string> =>
     create("POST /git-credentials", { name: newId("credential"), credential: credentialBody });
+  /** Refused where it comes to fetching: a sample must not depend on a repository. */
+  const gitSource = async () => ({ url: "ftp://example.com/x", credentialId: await credential() });
+  const ofGitTemplate = async () => {
+    const id = newId("tpl");
+    await store.templates.insert({
+      _id: id,
+      organizationId,
+      name: id,
+      description: "",
+      source: {
+        kind: "git",
+        url: "ftp://example.com/x",
+        ref: "",
+        path: "",
+        credentialId: null,
+        pollIntervalMs: 0,
+      },
+      root: "",
+      currentVersionId: null,
+      versionCount: 0,
+      sync: { status: "never", message: null, commit: null, checkedAt: null, nextAt: null },
+      createdAt: new Date(),
+      updatedAt: new Date(),
+      version: 1,
+    });
+    return { params: { id }, body: { git: await gitSource() } };
+  };
+  const pinned = async () => {
+    const templateId = await template();
+    return { templateId, versionId: await currentVersion(templateId) };
+  };
   const member = async (): Promise<string> => {
     const bearer = await api.signInAs("viewer");
     return (await store.accounts.findSession(hashToken(bearer)))?.userId ?? "";
@@ -120,12 +153,16 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
     },
     setMemberRole: () => on(member(), { body: { role: "operator" } }),
     removeMember: () => on(member()),
-    createProvisioningToken: () => ({ body: { name: newId("token") } }),
+    createProvisioningToken: async () => ({
+      body: { name: newId("token") },
+      also: [{ body: { name: newId("token"), templateIds: [await template()] } }],
+    }),
     listProvisioningTokens: () => ({}),
     getProvisioningToken: () => on(token()),
-    updateProvisioningToken: () => on(token(), { body: { enabled: false } }),
+    updateProvisioningToken: async () =>
+      on(token(), { body: { enabled: false }, also: [{ body: { templateIds: [await template()] } }] }),
     deleteProvisioningToken: () => on(token()),
-    listDevices: () => ({}),
+    listDevices: async () => ({ also: [{ query: { templateId: await template() } }] }),
     summarizeDevices: () => ({}),
     getDevice: () => on(device()),
     listDeviceObjects: () => on(device()),
@@ -148,20 +185,31 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
     getDeviceOverlay: () => on(overlaid()),
     replaceDeviceOverlay: () => on(device(), { body: { files: kustomization } }),
     deleteDeviceOverlay: () => on(overlaid()),
-    assignTemplates: async () => on(device(), { body: [{ templateId: await template() }] }),
+    assignTemplates: async () => on(device(), { body: [await pinned()] }),
     rollBackDevice: () => on(device(), { body: { revision: 7 }, status: 404 }),
     unpinDevice: () => on(device({ pinnedRevision: 3 })),
-    previewDevice: () => on(device(), { body: {} }),
-    createTemplate: () => ({ body: { name: newId("template"), files: kustomization } }),
+    previewDevice: async () => on(device(), { body: {}, also: [{ body: { templates: [await pinned()] } }] }),
+    createTemplate: async () => ({
+      body: { name: newId("template"), files: kustomization },
+      also: [{ body: { name: newId("template"), git: await gitSource() } }],
+    }),
     listTemplates: () => ({}),
-    testGitSource: () => ({ body: { url: "ftp://example.com/x" }, status: 422 }),
-    countTemplateUsage: async () => ({ query: `templateId=${await template()}` }),
-    renderTemplateDraft: () => ({ body: { files: kustomization } }),
+    countTemplateUsage: async () => ({ query: { templateId: await template() } }),
+    renderTemplateDraft: async () => ({
+      body: { files: kustomization },
+      also: [{ body: { git: await gitSource() } }],
+    }),
     listTemplateVersionFiles: onVersion,
-    getTemplateVersionFile: async () => ({ ...(await onVersion()), query: "path=config.yaml" }),
+    getTemplateVersionFile: async () => ({ ...(await onVersion()), query: { path: "config.yaml" } }),
     getTemplateVersionRendering: onVersion,
+    testGitSource: async () => ({
+      body: { url: "ftp://example.com/x" },
+      status: 422,
+      also: [{ body: await gitSource() }],
+    }),
     getTemplate: () => on(template()),
-    updateTemplate: () => on(template(), { body: { description: newId("text") } }),
+    updateTemplate: async () =>
+      on(template(), { body: { description: newId("text") }, also: [await ofGitTemplate()] }),
     deleteTemplate: () => on(create("POST /templates", { name: newId("template"), files: kustomization })),
     refreshTemplate: () => on(template(), { status: 409 }),
     setCurrentTemplateVersion: async () => {
@@ -178,6 +226,6 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
     listSecrets: () => ({}),
     getSecret: async () => ({ params: { name: await secret() } }),
     deleteSecret: async () => ({ params: { name: await secret() } }),
-    listEvents: () => ({}),
+    listEvents: async () => ({ also: [{ query: { deviceId: await device() } }] }),
   };
 }

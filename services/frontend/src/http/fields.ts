@@ -37,7 +37,8 @@ export const variableValueField = z
   .refine(
     (value) => Buffer.byteLength(value) <= maxVariableBytes,
     `must have at most ${maxVariableBytes} bytes`,
-  );
+  )
+  .meta({ maxLength: maxVariableBytes });
 
 export const isVariableCountAllowed = (variables: object): boolean =>
   Object.keys(variables).length <= maxVariables;

@@ -142,6 +142,7 @@ export function describeApi(routes: readonly Route[], options: { serverUrl: stri
       tags: [route.tag],
       summary: route.summary,
       description: describe(route),
+      "x-rciots-access": route.access,
       security: route.access === "public" ? [] : [{ bearer: [] }, { basic: [] }, { session: [] }],
       parameters: [
         ...(route.params === undefined ? [] : parameters(schemas.write(route.params, "input"), "path")),

@@ -30,7 +30,8 @@ const usedSchema = secretSchema.extend({
 
 const valueField = z
   .string()
-  .refine((value) => Buffer.byteLength(value) <= maxSecretBytes, `must have at most ${maxSecretBytes} bytes`);
+  .refine((value) => Buffer.byteLength(value) <= maxSecretBytes, `must have at most ${maxSecretBytes} bytes`)
+  .meta({ maxLength: maxSecretBytes });
 
 const tag = "Secrets";
 const params = z.strictObject({ name: variableNameField });
