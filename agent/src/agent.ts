@@ -22,7 +22,7 @@ import { createPlatformClient } from "./identity/platform.client.ts";
 import { createPlatformClock } from "./identity/platform-clock.ts";
 import { createRenewal } from "./identity/renewal.ts";
 import type { StateStore } from "./reconcile/state-store.ts";
-import { createWorkloads, type FoundCluster } from "./workloads.ts";
+import { createWorkloads, type FoundCluster, type ReconcileOptions } from "./workloads.ts";
 
 export interface AgentOptions {
   /** `https://host[:port]` of the enrolment endpoint. */
@@ -51,7 +51,7 @@ export interface AgentOptions {
   factsIntervalMs?: number;
   /** Between two tries to connect or to enrol. Defaults: 1 s to 30 s, and 1 s to 60 s. */
   backoff?: { minMs: number; maxMs: number };
-  reconcile?: { concurrency?: number; driftIntervalMs?: number; reportIntervalMs?: number };
+  reconcile?: ReconcileOptions;
   /** 0 to 1. */
   random?: () => number;
   /** The device's clock. */

@@ -35,6 +35,13 @@ describe("when the agent is set up", () => {
     assert.equal(config.stateDir, "/var/lib/rciots-agent");
   });
 
+  it("is named after its node in a pod, whose own name is another each time", () => {
+    const RCIOTS_NODE_NAME = "edge-08.site.example.com";
+    assert.equal(load({ RCIOTS_NODE_NAME }).deviceName, "edge-08");
+    assert.equal(load({ RCIOTS_NODE_NAME, RCIOTS_DEVICE_NAME: "" }).deviceName, "edge-08");
+    assert.equal(load({ RCIOTS_NODE_NAME, RCIOTS_DEVICE_NAME: "till-1" }).deviceName, "till-1");
+  });
+
   it("takes flags before the environment", () => {
     const config = load({ RCIOTS_DEVICE_NAME: "from-env" }, [
       "--device-name",

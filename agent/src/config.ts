@@ -29,7 +29,12 @@ const settings = {
   deviceName: config.text({
     env: "RCIOTS_DEVICE_NAME",
     about: "The device's name: lower-case letters, digits and hyphens.",
-    fallbackText: "the host's name",
+    fallbackText: "the node's or the host's name",
+  }),
+  nodeName: config.text({
+    env: "RCIOTS_NODE_NAME",
+    about: "In a pod, the name of its node: names the device where it is given no name.",
+    fallbackText: "none",
   }),
   labels: config.list({ env: "RCIOTS_LABELS", about: "Labels of the device, as key=value,key=value." }),
   caFile: config.text({
@@ -60,6 +65,13 @@ const settings = {
     about: "The agent's own namespace in the cluster.",
     fallbackText: "the pod's, or rciots-agent",
   }),
+  defaultNamespace: config.required(
+    config.text({
+      env: "RCIOTS_DEFAULT_NAMESPACE",
+      about: "Where assigned objects go that name no namespace.",
+      fallback: "default",
+    }),
+  ),
   identity: config.required(
     config.oneOf({
       env: "RCIOTS_IDENTITY",
@@ -129,6 +141,7 @@ export interface AgentConfig {
   cluster: "auto" | "in-cluster" | "kubeconfig" | "none";
   kubeconfig: string | undefined;
   namespace: string | undefined;
+  defaultNamespace: string;
   identity: "auto" | "file" | "secret";
   identitySecret: string;
   stateDir: string;
@@ -158,7 +171,9 @@ export function loadAgentConfig(
   const given = loaded ?? loadLeniently(env, args);
   const check = <T>(setting: string, parse: () => T): T | undefined => attempt(faults, parse, setting);
   const result = {
-    deviceName: check("RCIOTS_DEVICE_NAME", () => deviceName(given.deviceName, surroundings.hostName)),
+    deviceName: check("RCIOTS_DEVICE_NAME", () =>
+      deviceName(given.deviceName, given.nodeName ?? surroundings.hostName),
+    ),
     labels: check("RCIOTS_LABELS", () => parseLabels(given.labels)),
     trust: check("RCIOTS_CA_FILE, RCIOTS_CA_FINGERPRINT", () =>
       parseTrust(given.caFile, given.caFingerprint),
@@ -171,7 +186,14 @@ export function loadAgentConfig(
   if (faults.length > 0 || loaded === undefined || name === undefined || trust === undefined || !proxyFor)
     throw new ConfigError(faults);
   const stateDir = loaded.stateDir ?? defaultStateDir(surroundings);
-  const { caFile: _caFile, caFingerprint: _caFingerprint, header, proxy: _proxy, ...rest } = loaded;
+  const {
+    caFile: _caFile,
+    caFingerprint: _caFingerprint,
+    nodeName: _nodeName,
+    header,
+    proxy: _proxy,
+    ...rest
+  } = loaded;
   const shownHeader = header === undefined ? {} : { header: "[redacted]" };
   return Object.freeze({
     ...rest,
@@ -190,7 +212,7 @@ export function loadAgentConfig(
 export const describeAgentSettings = (): string => describeSettings(settings);
 
 type Given = Partial<
-  Record<"deviceName" | "caFile" | "caFingerprint" | "proxy" | "header" | "platformUrl", string>
+  Record<"deviceName" | "nodeName" | "caFile" | "caFingerprint" | "proxy" | "header" | "platformUrl", string>
 > & {
   labels?: string[];
 };

@@ -63,6 +63,7 @@ async function runAgent(config: Readonly<AgentConfig>, logger: Logger): Promise<
     identityStore: await chooseIdentityStore(config, search, logger),
     stateStore: createFileStateStore({ dir: stateDir }),
     findCluster: search,
+    reconcile: { defaultNamespace: config.defaultNamespace },
     readFacts: () => readHostFacts({ agentVersion }),
     agentVersion,
     logger,

@@ -4,7 +4,7 @@ import type { DesiredSink } from "./channel/delivery.ts";
 import type { DiffPage, DiffRequest } from "./diff/manifest-diff.ts";
 import { readClusterFacts } from "./facts/cluster-facts.ts";
 import type { Cluster } from "./kube/cluster.ts";
-import { createReconciler, type Reconciler } from "./reconcile/reconciler.ts";
+import { createReconciler, type Reconciler, type ReconcilerOptions } from "./reconcile/reconciler.ts";
 import { emptyDigest, type RevisionReport } from "./reconcile/revision.ts";
 import type { StateStore } from "./reconcile/state-store.ts";
 
@@ -14,6 +14,10 @@ export interface FoundCluster {
   namespace: string;
 }
 
+export type ReconcileOptions = Partial<
+  Pick<ReconcilerOptions, "concurrency" | "defaultNamespace" | "driftIntervalMs" | "reportIntervalMs">
+>;
+
 export interface WorkloadsOptions {
   /** Undefined while there is none; asked again now and then. */
   findCluster: () => Promise<FoundCluster | undefined>;
@@ -21,7 +25,7 @@ export interface WorkloadsOptions {
   agentVersion: string;
   onReport: (report: RevisionReport) => void;
   logger: Logger;
-  reconcile?: { concurrency?: number; driftIntervalMs?: number; reportIntervalMs?: number } | undefined;
+  reconcile?: ReconcileOptions | undefined;
 }
 
 /** The device's cluster, where it has one, and the reconciler on it. */

@@ -12,6 +12,11 @@ import { type LiveMark, markOf } from "./tracked-object.ts";
 
 export type KindId = Pick<ObjectRef, "apiVersion" | "kind">;
 
+export interface WatchedKind extends KindId {
+  /** Of the objects that are watched for; none where they are cluster-scoped. */
+  readonly namespaces: readonly string[];
+}
+
 /** watching: changes are seen at once. polling: at each interval. blind: neither is allowed, apply again instead. */
 export type WatchMode = "starting" | "watching" | "polling" | "blind";
 
@@ -37,13 +42,14 @@ export interface DriftWatchOptions {
 
 export interface DriftWatch {
   /** Watches these kinds and no others. */
-  setKinds(kinds: readonly KindId[]): void;
+  setKinds(kinds: readonly WatchedKind[]): void;
   modes(): Readonly<Record<string, WatchMode>>;
   stop(): Promise<void>;
 }
 
 interface Watcher {
   mode: WatchMode;
+  readonly namespaces: readonly string[];
   readonly abort: AbortController;
   readonly ended: Promise<void>;
 }
@@ -53,14 +59,16 @@ interface Watcher {
  * objects with the set's label. A change of content shows there too, since the API server takes every field
  * that somebody else changed out of our managed fields. An idle watch costs one connection (about 60 KiB) and
  * no requests; re-applying 1,500 objects every 30 s would cost 50 requests a second for nothing.
+ *
+ * An account that may look into some namespaces only gets a watch in each of those that hold objects.
  */
 export function createDriftWatch(options: DriftWatchOptions): DriftWatch {
   const watchers = new Map<string, Watcher>();
   const ending = new Set<Promise<void>>();
 
-  const startWatcher = (kind: KindId): Watcher => {
+  const startWatcher = (kind: WatchedKind): Watcher => {
     const abort = new AbortController();
-    const watcher: { mode: WatchMode } = { mode: "starting" };
+    const watcher: Pick<Watcher, "mode" | "namespaces"> = { mode: "starting", namespaces: kind.namespaces };
     const ended = followKind(kind, options, abort.signal, (mode) => {
       if (watcher.mode === mode) return;
       watcher.mode = mode;
@@ -79,7 +87,9 @@ export function createDriftWatch(options: DriftWatchOptions): DriftWatch {
   return {
     setKinds(kinds) {
       const wanted = new Map(kinds.map((kind) => [`${kind.apiVersion}/${kind.kind}`, kind]));
-      for (const [id, watcher] of [...watchers]) if (!wanted.has(id)) stopWatcher(id, watcher);
+      for (const [id, watcher] of [...watchers]) {
+        if (!isSameSet(watcher.namespaces, wanted.get(id)?.namespaces)) stopWatcher(id, watcher);
+      }
       for (const [id, kind] of wanted) if (!watchers.has(id)) watchers.set(id, startWatcher(kind));
     },
     modes: () => Object.fromEntries([...watchers].map(([id, { mode }]) => [id, mode])),
@@ -90,8 +100,16 @@ export function createDriftWatch(options: DriftWatchOptions): DriftWatch {
   };
 }
 
+const isSameSet = (one: readonly string[], other: readonly string[] | undefined): boolean =>
+  other !== undefined && one.length === other.length && one.every((name) => other.includes(name));
+
+/** Undefined: all namespaces in one request. */
+type Scope = string | undefined;
+
+const everywhere: readonly Scope[] = [undefined];
+
 async function followKind(
-  kind: KindId,
+  kind: WatchedKind,
   options: DriftWatchOptions,
   signal: AbortSignal,
   setMode: (mode: WatchMode) => void,
@@ -99,42 +117,77 @@ async function followKind(
   const { logger, pollIntervalMs } = options;
   const backoff = createBackoff({ minMs: 500, maxMs: 30_000 });
   let mayWatch = true;
+  let scopes = everywhere;
   while (!signal.aborted) {
     try {
-      const resourceVersion = await listKind(kind, options, signal);
+      const versions = await listKind(kind, scopes, options, signal);
       setMode(mayWatch ? "watching" : "polling");
       backoff.reset();
-      if (mayWatch) mayWatch = await watchKind(kind, resourceVersion, options, signal);
+      if (mayWatch) mayWatch = await watchScopes(kind, versions, options, signal);
       else await sleep(pollIntervalMs, signal);
     } catch (error) {
       if (signal.aborted) return;
-      if (isUnsupported(error) && !isNoKindMatch(error)) {
+      const isRefused = isUnsupported(error) && !isNoKindMatch(error);
+      if (isRefused && scopes === everywhere && kind.namespaces.length > 0) scopes = kind.namespaces;
+      else if (isRefused) {
         setMode("blind");
         options.onBlind(kind);
+        scopes = everywhere;
         await sleep(pollIntervalMs, signal);
       } else {
-        logger.debug({ ...kind, error: errorMessage(error) }, "watch failed");
+        logger.debug(
+          { apiVersion: kind.apiVersion, kind: kind.kind, error: errorMessage(error) },
+          "watch failed",
+        );
         await sleep(100 + backoff.next(), signal);
       }
     }
   }
 }
 
-/** Resolves to the version to watch from. */
-async function listKind(kind: KindId, options: DriftWatchOptions, signal: AbortSignal): Promise<string> {
+/** Resolves to the version to watch from, for each scope. */
+async function listKind(
+  { apiVersion, kind }: KindId,
+  scopes: readonly Scope[],
+  options: DriftWatchOptions,
+  signal: AbortSignal,
+): Promise<Map<Scope, string>> {
   const { cluster, labelSelector, onObject, onListed } = options;
   const keys = new Set<string>();
-  let resourceVersion = "";
-  for await (const page of listPages(cluster, { ...kind, labelSelector, metadataOnly: true }, { signal })) {
-    for (const object of page.items) {
-      const key = objectKey(refOf(object));
-      keys.add(key);
-      onObject(key, observationOf(object));
+  const versions = new Map<Scope, string>();
+  for (const namespace of scopes) {
+    const query = { apiVersion, kind, namespace, labelSelector, metadataOnly: true };
+    for await (const page of listPages(cluster, query, { signal })) {
+      for (const object of page.items) {
+        const key = objectKey(refOf(object));
+        keys.add(key);
+        onObject(key, observationOf(object));
+      }
+      versions.set(namespace, page.resourceVersion);
     }
-    resourceVersion = page.resourceVersion;
   }
-  onListed(kind, keys);
-  return resourceVersion;
+  onListed({ apiVersion, kind }, keys);
+  return versions;
+}
+
+/** Watches all scopes until the first of them has to be listed again; false when watching is not allowed. */
+async function watchScopes(
+  { apiVersion, kind }: KindId,
+  versions: ReadonlyMap<Scope, string>,
+  options: DriftWatchOptions,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const others = new AbortController();
+  const either = AbortSignal.any([signal, others.signal]);
+  const watches = [...versions].map(([namespace, since]) =>
+    watchKind({ apiVersion, kind, namespace }, since, options, either),
+  );
+  try {
+    return await Promise.race(watches);
+  } finally {
+    others.abort();
+    await Promise.allSettled(watches);
+  }
 }
 
 /** A missed event, however it came about, costs at most this long: everything is listed anew. */
@@ -142,7 +195,7 @@ const relistIntervalMs = 600_000;
 
 /** Watches until it is time to list again; false when watching is not allowed. */
 async function watchKind(
-  kind: KindId,
+  kind: KindId & { readonly namespace: Scope },
   since: string,
   options: DriftWatchOptions,
   signal: AbortSignal,

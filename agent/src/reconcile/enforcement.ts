@@ -4,7 +4,13 @@ import { isKubeError, isUnreachable } from "../kube/kube-error.ts";
 import { createApplier, type ApplySignals } from "./applier.ts";
 import { type ApplySet, partOfLabel } from "./apply-set.ts";
 import { forEachBounded } from "./bounded.ts";
-import { createDriftWatch, type KindId, type Observation, type WatchMode } from "./drift-watch.ts";
+import {
+  createDriftWatch,
+  type KindId,
+  type Observation,
+  type WatchedKind,
+  type WatchMode,
+} from "./drift-watch.ts";
 import { healthOf } from "./health.ts";
 import { createInventoryLedger } from "./inventory-ledger.ts";
 import { type DocumentFault, prepareRevision } from "./manifest.ts";
@@ -258,11 +264,13 @@ const kindIdOf = ({ object }: TrackedObject): string => `${object.ref.apiVersion
 const isOfKind = ({ object }: TrackedObject, { apiVersion, kind }: KindId): boolean =>
   object.ref.apiVersion === apiVersion && object.ref.kind === kind;
 
-function kindsOf(objects: Iterable<TrackedObject>): KindId[] {
-  const kinds = new Map<string, KindId>();
+function kindsOf(objects: Iterable<TrackedObject>): WatchedKind[] {
+  const kinds = new Map<string, KindId & { namespaces: Set<string> }>();
   for (const object of objects) {
-    const { apiVersion, kind } = object.object.ref;
-    kinds.set(kindIdOf(object), { apiVersion, kind });
+    const { apiVersion, kind, namespace } = object.object.ref;
+    const known = kinds.get(kindIdOf(object)) ?? { apiVersion, kind, namespaces: new Set() };
+    if (namespace !== undefined) known.namespaces.add(namespace);
+    kinds.set(kindIdOf(object), known);
   }
-  return [...kinds.values()];
+  return [...kinds.values()].map((known) => ({ ...known, namespaces: [...known.namespaces] }));
 }

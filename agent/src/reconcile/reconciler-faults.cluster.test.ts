@@ -171,6 +171,33 @@ describe("when things go wrong around a reconciler", function () {
     limited.close();
   });
 
+  it("sees drift at once where its account may look into single namespaces only", async () => {
+    const kubeconfig = await cluster().createServiceAccountKubeconfig({
+      namespace: agentNamespace,
+      name: "agent",
+    });
+    const other = `${apps}-other`;
+    const account = `${agentNamespace}:agent`;
+    for (const namespace of [apps, other]) {
+      await cluster().kubectl(["create", "namespace", namespace]);
+      const bind = ["create", "rolebinding", "agent", "--clusterrole=admin", `--serviceaccount=${account}`];
+      await cluster().kubectl(["-n", namespace, ...bind]);
+    }
+    const own = ["create", "rolebinding", "agent", "--clusterrole=edit", `--serviceaccount=${account}`];
+    await cluster().kubectl(["-n", agentNamespace, ...own]);
+    const limited = createKubeCluster({ kubeconfig: { path: kubeconfig } });
+    const reconciler = create({ cluster: limited, driftIntervalMs: 600_000 });
+    await reconciler.setDesired(revisionOf(1, [configMap(apps, "map-0"), configMap(other, "map-1")]));
+    await reaches("healthy", 1);
+    await eventually(() => assert.deepEqual(reconciler.status().watches, { "v1/ConfigMap": "watching" }));
+    await cluster().kubectl(["-n", apps, "delete", "configmap/map-0"]);
+    await eventually(() => read(`/api/v1/namespaces/${apps}/configmaps/map-0`));
+    await cluster().kubectl(["-n", other, "delete", "configmap/map-1"]);
+    await eventually(() => read(`/api/v1/namespaces/${other}/configmaps/map-1`));
+    await reconciler.stop();
+    limited.close();
+  });
+
   describe("and the agent's process is killed with -9", () => {
     let child: ChildProcess | undefined;
     afterEach(() => void child?.kill("SIGKILL"));
