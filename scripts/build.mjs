@@ -1,5 +1,6 @@
 // Bundles what runs: our own workspaces into one file each, the packages of the registry left where they are.
 import { readFileSync } from "node:fs";
+import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build as bundle } from "esbuild";
@@ -56,9 +57,18 @@ export async function build() {
     outdir: join(root, "cli/dist"),
     ...shared,
   });
+  await copyInstallFiles();
   const { buildAgent } = await import("../agent/scripts/build.mjs");
   await buildAgent();
   await buildConsole();
+}
+
+/** dist/install: what the platform serves for clusters to install the agent from. */
+async function copyInstallFiles() {
+  const target = join(root, "dist/install");
+  await rm(target, { recursive: true, force: true });
+  for (const folder of ["agent/openshift", "charts/rciots-agent"])
+    await cp(join(root, folder), join(target, folder), { recursive: true });
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await build();

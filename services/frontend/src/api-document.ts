@@ -20,6 +20,8 @@ export function describeOwnApi(): Record<string, unknown> {
     desiredState: anything(),
     git: anything(),
     caFingerprint: () => "",
+    installDir: "",
+    chartVersion: "",
     publicUrls: { enroll: "https://enroll.invalid", edge: "wss://edge.invalid" },
     host: "",
     port: 0,

@@ -26,6 +26,8 @@ import { setSecurityHeaders } from "./http/security-headers.ts";
 import { createUpgrades } from "./http/upgrades.ts";
 import { createLiveGateway, livePath, type LiveSettings } from "./live/live-gateway.ts";
 import type { Mailer } from "./mail/mailer.ts";
+import { createInstallFiles, type InstallFiles } from "./install/install-files.ts";
+import { installRouter } from "./install/install.router.ts";
 import type { PublicUrls } from "./provisioning-tokens/install-commands.ts";
 import { createServices } from "./services.ts";
 
@@ -44,6 +46,10 @@ export interface FrontendOptions {
   publicUrls: PublicUrls;
   /** Folder of the built console; absent: the API alone. */
   consoleDir?: string | undefined;
+  /** Holds `agent/openshift` and `charts/rciots-agent`, from which clusters install the agent. */
+  installDir: string;
+  /** Whole reference of the agent's image; absent: the published one. */
+  agentImage?: string | undefined;
   /** SHA-256 of the platform's root certificate, as agents are told it. */
   caFingerprint: () => string;
   /** Absent: the platform sends no mail, and shows links to whoever may hand them on. */
@@ -78,10 +84,10 @@ function originsOf(publicUrls: PublicUrls): string[] {
 function createApp(
   options: FrontendOptions,
   routes: readonly Route[],
-  parts: { health: () => Promise<Health>; identify: Identify },
+  parts: { health: () => Promise<Health>; identify: Identify; installFiles: InstallFiles },
 ): Express {
   const { logger, publicUrls } = options;
-  const { health, identify } = parts;
+  const { health, identify, installFiles } = parts;
   const publicOrigins = originsOf(publicUrls);
   const isHttps = publicUrls.console?.startsWith("https:") ?? false;
   const authenticate = createAuthenticator({ identify, publicOrigins });
@@ -102,6 +108,7 @@ function createApp(
     response.setHeader("content-type", "application/json; charset=utf-8");
     response.end(openapi);
   });
+  app.use("/install", installRouter(installFiles));
   app.use("/api/v1", mountRoutes({ routes, authenticate, publicOrigins }));
   if (consoleDir !== undefined) app.use(serveConsolePage(consoleDir));
   app.use(answerUnknownRoute());
@@ -112,7 +119,13 @@ function createApp(
 /** The operators' API. Nothing listens, and no loop runs, before `start`. */
 export function createFrontend(options: FrontendOptions): Frontend {
   const { store, bus, logger, host, port } = options;
-  const services = createServices(options);
+  const installFiles = createInstallFiles({
+    folder: options.installDir,
+    platformUrl: options.publicUrls.enroll,
+    caFingerprint: options.caFingerprint,
+    image: options.agentImage,
+  });
+  const services = createServices({ ...options, chartVersion: installFiles.chartVersion });
   const identify = createIdentify({ store, logger });
   const live = createLiveGateway({
     identify,
@@ -128,7 +141,7 @@ export function createFrontend(options: FrontendOptions): Frontend {
     { name: "live connections", loop: live.loop, intervalMs: live.recheckMs },
   ];
   const health = createHealth({ store, loops, logger });
-  const app = createApp(options, routes, { health, identify });
+  const app = createApp(options, routes, { health, identify, installFiles });
   const server = createHttpServer({ listener: app, host, port });
   const upgrades = createUpgrades(server.server);
   upgrades.route(livePath, live.upgrade);

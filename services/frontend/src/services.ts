@@ -42,8 +42,19 @@ export interface Services {
 }
 
 /** Puts the features together; each gets no more of the options than it needs. */
-export function createServices(options: FrontendOptions): Services {
-  const { store, bus, logger, vault, secretVault, desiredState, git, publicUrls, caFingerprint } = options;
+export function createServices(options: FrontendOptions & { chartVersion: string }): Services {
+  const {
+    store,
+    bus,
+    logger,
+    vault,
+    secretVault,
+    desiredState,
+    git,
+    publicUrls,
+    caFingerprint,
+    chartVersion,
+  } = options;
   const overlayIntervalMs = options.overlayIntervalMs ?? defaultOverlayIntervalMs;
   const gitTickMs = options.gitTickMs ?? defaultGitTickMs;
   const sessionMs = options.sessionMs ?? defaultSessionMs;
@@ -96,7 +107,7 @@ export function createServices(options: FrontendOptions): Services {
       ...apiTokenRoutes({ apiTokens }),
       ...organizationRoutes({ organizations }),
       ...memberRoutes({ members }),
-      ...provisioningTokenRoutes({ provisioningTokens, publicUrls, caFingerprint }),
+      ...provisioningTokenRoutes({ provisioningTokens, publicUrls, caFingerprint, chartVersion }),
       ...deviceRoutes({ devices, store }),
       ...deviceContentRoutes({ content }),
       ...templateRoutes({ templates }),

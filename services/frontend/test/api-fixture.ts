@@ -5,6 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { createDesiredState, createOrganizationVault } from "@rciots/desired-state";
 import {
   createFrontend,
@@ -206,6 +207,7 @@ export async function startApi(overrides: Partial<FrontendOptions> = {}): Promis
       host: "127.0.0.1",
       port: 0,
       publicUrls: { enroll: "https://enroll.example.com:8443", edge: "https://edge.example.com:8444" },
+      installDir: fileURLToPath(new URL("../../..", import.meta.url)),
       caFingerprint: () => "sha256:0123",
       gitTickMs: 50,
       overlayIntervalMs: 200,

@@ -75,6 +75,11 @@ export const settings = {
     env: "RCIOTS_MAIL_FROM",
     about: "Sender of mails, such as RCIoTS <no-reply@example.com>",
   }),
+  agentImage: config.text({
+    env: "RCIOTS_AGENT_IMAGE",
+    about: "Image that clusters run the agent from, where it is not pulled from quay.io",
+    fallbackText: "quay.io/rciots/rciots-agent of this version",
+  }),
   adminPassword: config.secret({
     env: "RCIOTS_ADMIN_PASSWORD",
     about: "First password of the administrator, for scripts; at least 12 characters",

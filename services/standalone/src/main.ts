@@ -36,9 +36,10 @@ const logger = createLogger({ level: config.logLevel, name: "rciots" });
 try {
   const startedAt = performance.now();
   const stopSignal = nextStopSignal();
-  // Beside this file where it is built: dist/standalone and dist/console.
+  // Beside the folder of this file where it is built: dist/console and dist/install.
   const consoleDir = fileURLToPath(new URL("../console", import.meta.url));
-  const platform = await startStandalone({ config, logger, env: process.env, say, consoleDir });
+  const installDir = fileURLToPath(new URL("../install", import.meta.url));
+  const platform = await startStandalone({ config, logger, env: process.env, say, consoleDir, installDir });
   process.stdout.write(banner(platform, { dataDir: config.dataDir, readyMs: performance.now() - startedAt }));
   const signal = await stopSignal;
   say(`${signal}: stopping ...`);

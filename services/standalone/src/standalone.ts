@@ -37,6 +37,8 @@ export interface StandaloneOptions {
   env: Environment;
   /** Folder of the built console; absent: the API alone. */
   consoleDir?: string;
+  /** Holds `agent/openshift` and `charts/rciots-agent`, from which clusters install the agent. */
+  installDir: string;
   /** Told what takes long or is missing. */
   say?: (message: string) => void;
 }
@@ -184,6 +186,8 @@ async function startParts(
       ...(config.consoleUrl === undefined ? {} : { console: config.consoleUrl }),
     },
     consoleDir: options.consoleDir,
+    installDir: options.installDir,
+    agentImage: config.agentImage,
     caFingerprint,
     mailer: createMailer({
       smtpUrl: config.smtpUrl,

@@ -15,6 +15,7 @@ function contextOf(request: Request, response: Response, route: Route): RequestC
     requestId: requestId(response),
     address: request.ip ?? "unknown",
     ifMatch: route.conditional === true ? parseIfMatch(request.header("if-match")) : undefined,
+    origin: `${request.protocol}://${request.host ?? "localhost"}`,
     isSecure: request.secure,
     csrfToken: sessionToken === undefined ? null : csrfTokenOf(sessionToken),
   };

@@ -17,6 +17,8 @@ export interface RequestContext {
   address: string;
   /** The version that `If-Match` names; undefined where the header is absent or `*`. */
   ifMatch: number | undefined;
+  /** Scheme, host and port as the caller wrote them, such as `http://localhost:8080`: to be quoted, not trusted. */
+  origin: string;
   /** Whether the caller's connection is HTTPS as far as is known. */
   isSecure: boolean;
   /** Of the session cookie that came along; null where none did. */

@@ -3,7 +3,7 @@ import type { ProvisioningToken } from "@rciots/store";
 import { z } from "zod";
 import { mapPage, pageOf, pageQuery } from "../http/cursor.ts";
 import { dateOrNull, expiryField, idParams, isoOrNull, labelsField, titleField } from "../http/fields.ts";
-import { defineRoute, type Route } from "../http/route.ts";
+import { defineRoute, type RequestContext, type Route } from "../http/route.ts";
 import { installCommands, installCommandsSchema, type PublicUrls } from "./install-commands.ts";
 import type { ProvisioningTokensService, TokenChoices } from "./provisioning-tokens.service.ts";
 
@@ -67,10 +67,16 @@ export function provisioningTokenRoutes(options: {
   provisioningTokens: ProvisioningTokensService;
   publicUrls: PublicUrls;
   caFingerprint: () => string;
+  chartVersion: string;
 }): Route[] {
-  const { provisioningTokens, publicUrls, caFingerprint } = options;
+  const { provisioningTokens, publicUrls, caFingerprint, chartVersion } = options;
 
-  function view(stored: ProvisioningToken, token: string | null = null): z.input<typeof tokenSchema> {
+  function view(
+    stored: ProvisioningToken,
+    { origin }: RequestContext,
+    token: string | null = null,
+  ): z.input<typeof tokenSchema> {
+    const consoleUrl = publicUrls.console ?? origin;
     return {
       id: stored._id,
       name: stored.name,
@@ -85,7 +91,12 @@ export function provisioningTokenRoutes(options: {
       createdBy: stored.createdBy,
       createdAt: stored.createdAt.toISOString(),
       version: stored.version,
-      install: installCommands({ publicUrls, caFingerprint: caFingerprint(), token }),
+      install: installCommands({
+        publicUrls: { ...publicUrls, console: consoleUrl },
+        caFingerprint: caFingerprint(),
+        chartVersion,
+        token,
+      }),
     };
   }
 
@@ -96,7 +107,7 @@ export function provisioningTokenRoutes(options: {
       id: "createProvisioningToken",
       tag,
       summary: "Create a provisioning token",
-      description: "The token is shown this once, also inside `install`: a command to copy onto the device.",
+      description: "The token is shown this once, also inside `install`: commands to copy.",
       access: "operator",
       body: createBody,
       success: { status: 201, about: "Created.", schema: tokenSchema.extend({ token: z.string() }) },
@@ -104,7 +115,7 @@ export function provisioningTokenRoutes(options: {
       async handler({ caller, body, context }) {
         const choices = toChoices(body) as TokenChoices;
         const { token, stored } = await provisioningTokens.create({ caller, context }, choices);
-        return { body: { ...view(stored, token), token }, version: stored.version };
+        return { body: { ...view(stored, context, token), token }, version: stored.version };
       },
     }),
     defineRoute({
@@ -116,8 +127,9 @@ export function provisioningTokenRoutes(options: {
       access: "viewer",
       query: z.strictObject(pageQuery),
       success: { status: 200, about: "A page, newest first.", schema: pageOf(tokenSchema) },
-      async handler({ caller, query }) {
-        return { body: mapPage(await provisioningTokens.list(caller, query), (token) => view(token)) };
+      async handler({ caller, query, context }) {
+        const page = await provisioningTokens.list(caller, query);
+        return { body: mapPage(page, (token) => view(token, context)) };
       },
     }),
     defineRoute({
@@ -130,9 +142,9 @@ export function provisioningTokenRoutes(options: {
       params,
       success: { status: 200, about: "The token, without its value.", schema: tokenSchema },
       problems: [404],
-      async handler({ caller, params: { id } }) {
+      async handler({ caller, params: { id }, context }) {
         const stored = await provisioningTokens.get(caller.organizationId, id);
-        return { body: view(stored), version: stored.version };
+        return { body: view(stored, context), version: stored.version };
       },
     }),
     defineRoute({
@@ -150,7 +162,7 @@ export function provisioningTokenRoutes(options: {
       async handler({ caller, params: { id }, body, context }) {
         const wanted = toChoices(body) as Partial<TokenChoices>;
         const stored = await provisioningTokens.update({ caller, context }, id, wanted, context.ifMatch);
-        return { body: view(stored), version: stored.version };
+        return { body: view(stored, context), version: stored.version };
       },
     }),
     defineRoute({

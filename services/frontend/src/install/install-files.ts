@@ -1,0 +1,83 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse, stringify } from "yaml";
+import { packAgentChart, readAgentChart } from "./agent-chart.ts";
+import { type InstallChoices, kubernetesManifests } from "./kubernetes-manifests.ts";
+import { type ManifestObject, type OpenshiftTemplate, withDefaults } from "./openshift-template.ts";
+
+export interface InstallFile {
+  content: Buffer;
+  contentType: string;
+  /** With its quotes. */
+  etag: string;
+}
+
+/** What `oc`, `kubectl` and `helm` install the agent from, with this platform's address and CA filled in. */
+export interface InstallFiles {
+  readonly chartVersion: string;
+  openshiftTemplate(): InstallFile;
+  kubernetesManifests(choices: InstallChoices): InstallFile;
+  chart(): InstallFile;
+}
+
+export interface InstallFilesOptions {
+  /** Holds `agent/openshift/template.yaml` and `charts/rciots-agent`, as the repository does. */
+  folder: string;
+  /** The enrolment endpoint as devices reach it. */
+  platformUrl: string;
+  /** Of the platform's root certificate; asked each time, since it may be replaced. */
+  caFingerprint: () => string;
+  /** A whole reference; absent: the one that the chart names. */
+  image?: string | undefined;
+}
+
+export function createInstallFiles(options: InstallFilesOptions): InstallFiles {
+  const { folder, platformUrl, caFingerprint, image } = options;
+  const template = parse(
+    readFileSync(join(folder, "agent/openshift/template.yaml"), "utf8"),
+  ) as OpenshiftTemplate;
+  const chart = readAgentChart(join(folder, "charts/rciots-agent"));
+  const parameters = (): Record<string, string> => ({
+    platformurl: platformUrl,
+    cafingerprint: caFingerprint(),
+    ...(image === undefined ? {} : { image }),
+  });
+  return {
+    chartVersion: chart.version,
+    openshiftTemplate: builtOnce(caFingerprint, () =>
+      yamlFile(stringify(withDefaults(template, parameters()), yamlStyle)),
+    ),
+    kubernetesManifests: (choices) =>
+      yamlFile(yamlStream(kubernetesManifests(template, choices, parameters()))),
+    chart: builtOnce(caFingerprint, () =>
+      fileOf(
+        packAgentChart(chart, { platformUrl, caFingerprint: caFingerprint(), image }),
+        "application/gzip",
+      ),
+    ),
+  };
+}
+
+/** Builds again only where the CA changed. */
+function builtOnce(caFingerprint: () => string, build: () => InstallFile): () => InstallFile {
+  let built: { fingerprint: string; file: InstallFile } | undefined;
+  return () => {
+    const fingerprint = caFingerprint();
+    if (built?.fingerprint !== fingerprint) built = { fingerprint, file: build() };
+    return built.file;
+  };
+}
+
+/** kubectl and Helm read YAML 1.1, to which a namespace called `on` is a boolean unless it is quoted. */
+export const yamlStyle = { lineWidth: 0, version: "1.1" } as const;
+
+export const yamlStream = (objects: readonly ManifestObject[]): string =>
+  objects.map((object) => stringify(object, yamlStyle)).join("---\n");
+
+const yamlFile = (text: string): InstallFile => fileOf(Buffer.from(text), "application/yaml; charset=utf-8");
+
+function fileOf(content: Buffer, contentType: string): InstallFile {
+  const etag = `"${createHash("sha256").update(content).digest("base64url")}"`;
+  return { content, contentType, etag };
+}
