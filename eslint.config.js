@@ -12,6 +12,7 @@ const owners = [
   { package: "express", folders: ["services/enroll/src", "services/frontend/src", "packages/runtime/src"] },
   { package: "nodemailer", folders: ["services/frontend/src/mail"] },
   { package: "mingo", folders: ["packages/embedded-mongo/src"] },
+  { package: "@redis/client", folders: ["packages/redis-bus/src"] },
   { package: "@photostructure/sqlite", folders: ["packages/embedded-mongo/src"] },
 ];
 
@@ -24,6 +25,7 @@ const layers = {
   "packages/runtime": [],
   "packages/embedded-mongo": [],
   "packages/manifests": ["runtime"],
+  "packages/redis-bus": ["runtime"],
   "packages/store": ["runtime", "protocol"],
   "packages/desired-state": ["runtime", "store", "manifests", "protocol"],
   "services/enroll": ["runtime", "store", "protocol", "ca"],
@@ -41,6 +43,7 @@ const layers = {
     "connector",
     "frontend",
     "embedded-mongo",
+    "redis-bus",
   ],
 };
 const workspaces = Object.keys(layers).map((folder) => folder.split("/").at(-1));
