@@ -14,6 +14,7 @@ const workspaces = [
   "packages/embedded-mongo",
   "packages/manifests",
   "packages/protocol",
+  "packages/redis-bus",
   "packages/runtime",
   "packages/store",
   "services/connector",

@@ -56,6 +56,8 @@ export interface FrontendOptions {
   mailer?: Mailer;
   /** Whether a proxy in front sets X-Forwarded-*; as `trust proxy` of express. Default false. */
   trustProxy?: boolean | number | string | undefined;
+  /** What keeps this process from other ones, in words; default: nothing. */
+  busFault?: () => string | undefined;
   /** How long a session lasts; default 12 hours. */
   sessionMs?: number;
   loginLimits?: LoginLimits;
@@ -140,7 +142,7 @@ export function createFrontend(options: FrontendOptions): Frontend {
     ...services.loops,
     { name: "live connections", loop: live.loop, intervalMs: live.recheckMs },
   ];
-  const health = createHealth({ store, loops, logger });
+  const health = createHealth({ store, loops, logger, busFault: options.busFault });
   const app = createApp(options, routes, { health, identify, installFiles });
   const server = createHttpServer({ listener: app, host, port });
   const upgrades = createUpgrades(server.server);

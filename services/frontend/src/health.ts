@@ -15,9 +15,10 @@ export function createHealth(options: {
   store: Pick<Store, "ping">;
   loops: { name: string; loop: Loop; intervalMs: number }[];
   logger: Logger;
+  busFault?: (() => string | undefined) | undefined;
   now?: () => number;
 }): () => Promise<Health> {
-  const { store, loops, logger, now = Date.now } = options;
+  const { store, loops, logger, busFault = () => undefined, now = Date.now } = options;
   const startedAt = now();
 
   async function storeFault(): Promise<string[]> {
@@ -37,7 +38,8 @@ export function createHealth(options: {
         return Math.min(loop.ageMs(), now() - startedAt) > graceMs;
       })
       .map(({ name }) => `the loop for ${name} has not succeeded for a while`);
-    const faults = [...(await storeFault()), ...stale];
+    const apart = busFault();
+    const faults = [...(await storeFault()), ...(apart === undefined ? [] : [apart]), ...stale];
     return { ok: faults.length === 0, faults };
   };
 }

@@ -90,6 +90,11 @@ export const settings = {
     about: "A MongoDB to use in place of the embedded store",
     fallbackText: "the embedded store",
   }),
+  redisUrl: config.secret({
+    env: "REDIS_URL",
+    about: "A Redis that joins several processes on one MongoDB (redis:// or rediss://)",
+    fallbackText: "one process",
+  }),
   masterKey: config.secret({
     env: "RCIOTS_MASTER_KEY",
     about: "Key that wraps the organisations' data keys: 32 bytes in base64 or hex",

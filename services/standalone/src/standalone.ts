@@ -13,18 +13,21 @@ import {
   findKustomize,
   type KustomizeBinary,
 } from "@rciots/manifests";
+import { createRedisBus } from "@rciots/redis-bus";
 import {
   certificateFingerprint,
   createMemoryBus,
   createVault,
   errorMessage,
+  newId,
   parseMasterKeys,
   stopInOrder,
+  type Bus,
   type Environment,
   type Logger,
   type Stoppable,
 } from "@rciots/runtime";
-import { createStore } from "@rciots/store";
+import { createStore, type Store } from "@rciots/store";
 import type { StandaloneConfig } from "./config.ts";
 import { loadOrCreateKeyFile } from "./key-file.ts";
 
@@ -120,7 +123,7 @@ async function startParts(
   const caVault = await vaultOf(config.caKey, "ca.key");
 
   const store = await openStore({ config, dataDir, logger, started });
-  const bus = createMemoryBus();
+  const { bus, connectorId, busFault } = await openBus({ config, store, logger, started });
   const secretVault = createOrganizationVault({ store, vault });
   const binary = await findRenderer({ ...options, dataDir });
   const kustomize = binary === null ? null : createKustomize({ binary });
@@ -157,7 +160,7 @@ async function startParts(
     edgeTls: enroll.edgeTls,
     host: deviceHost,
     port: config.edgePort,
-    connectorId: "standalone",
+    connectorId,
   });
   await connector.start();
   started.push({ name: "connector", stop: connector.stop });
@@ -195,6 +198,7 @@ async function startParts(
       logger: logger.child({ service: "mail" }),
     }),
     trustProxy: config.trustProxy,
+    busFault,
   });
   await frontend.start();
   started.push({ name: "frontend", stop: frontend.stop });
@@ -230,4 +234,37 @@ async function openStore(options: {
   const store = await createStore({ uri });
   started.push({ name: "store", stop: store.close });
   return store;
+}
+
+interface OpenBus {
+  bus: Bus;
+  /** Names this process where it holds the sessions of devices. */
+  connectorId: string;
+  /** What keeps this process from the others, in words. */
+  busFault: () => string | undefined;
+}
+
+/** In memory, or over Redis to the other processes on the same database. */
+async function openBus(options: {
+  config: StandaloneConfig;
+  store: Store;
+  logger: Logger;
+  started: Stoppable[];
+}): Promise<OpenBus> {
+  const { config, store, logger, started } = options;
+  if (config.redisUrl === undefined) {
+    return { bus: createMemoryBus(), connectorId: "standalone", busFault: () => undefined };
+  }
+  if (config.mongodbUri === undefined) {
+    throw new Error("REDIS_URL joins several processes on one MongoDB: set MONGODB_URI too.");
+  }
+  const bus = createRedisBus({
+    url: config.redisUrl,
+    namespace: await store.platformValues.getOrCreate("bus.namespace", () => newId("bus")),
+    logger: logger.child({ service: "bus" }),
+  });
+  await bus.start();
+  started.push({ name: "bus", stop: bus.stop });
+  const busFault = (): string | undefined => (bus.isUp() ? undefined : "Redis can't be reached");
+  return { bus, connectorId: newId("con"), busFault };
 }
