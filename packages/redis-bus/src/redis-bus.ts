@@ -64,7 +64,7 @@ export function createRedisBus({ url, namespace, logger }: RedisBusOptions): Red
       options.signal?.throwIfAborted();
       const key = keyOf(name, address);
       if (servedHere.has(key)) return local.call(name, address, request, options);
-      return calls.call(key, request, options) as ReturnType<Bus["call"]>;
+      return calls.call(key, request, options);
     },
     serve(name, address, handler) {
       const key = keyOf(name, address);

@@ -31,6 +31,8 @@ const tooLarge = (): AppError =>
     `A message between the platform's parts has at most ${maxFrameBytes} bytes.`,
   );
 
+const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)));
+
 const maxMessageLength = 4_096;
 
 function refusalOf(id: string, error: unknown): ReplyFrame {
@@ -83,12 +85,12 @@ export function createRemoteCalls(options: {
         waiting.delete(id);
         act();
       };
-      const abandon = (reason: unknown): void => {
-        settle(() => reject(reason as Error));
+      const abandon = (reason: Error): void => {
+        settle(() => reject(reason));
         // Where it can't be told, the server's own time limit ends the work.
         send(key, { kind: "cancel", id, from: instanceId }).catch(() => undefined);
       };
-      const onAbort = (): void => abandon(signal?.reason);
+      const onAbort = (): void => abandon(asError(signal?.reason));
       const timer = setTimeout(
         () => abandon(busError("bus_timeout", 504, `${key} was not answered in ${timeoutMs} ms.`)),
         timeoutMs,
@@ -98,7 +100,7 @@ export function createRemoteCalls(options: {
         settle(() => (frame.ok ? resolve(frame.data) : reject(new AppError(toOptions(frame.error))))),
       );
       send(key, { kind: "call", id, from: instanceId, timeoutMs, request }).catch((error: unknown) =>
-        settle(() => reject(error as Error)),
+        settle(() => reject(asError(error))),
       );
     });
   }
