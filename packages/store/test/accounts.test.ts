@@ -261,6 +261,8 @@ describeStore("accounts", (context) => {
       await assert.rejects(organizations.insert({ ...stored, name: "another name" }), isDuplicateKey);
       assert.deepEqual(await organizations.find(stored._id), stored);
       assert.equal(await organizations.find(newId("org")), null);
+      assert.deepEqual(await organizations.findByName(stored.name), stored);
+      assert.equal(await organizations.findByName(newId("org")), null);
       assert.deepEqual(await organizations.update(stored._id, { status: "suspended" }), {
         ...stored,
         status: "suspended",

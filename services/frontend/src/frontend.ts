@@ -13,6 +13,7 @@ import {
 import type { Store } from "@rciots/store";
 import express, { type Express, type Request } from "express";
 import type { AddressInfo } from "node:net";
+import type { AccountLimits } from "./accounts/request-limits.ts";
 import { createAuthenticator } from "./auth/authenticate.ts";
 import { createIdentify, type Identify } from "./auth/identify.ts";
 import type { LoginLimits } from "./auth/login-guard.ts";
@@ -61,6 +62,10 @@ export interface FrontendOptions {
   /** How long a session lasts; default 12 hours. */
   sessionMs?: number;
   loginLimits?: LoginLimits;
+  /** How often what needs no account may be asked for. */
+  accountLimits?: AccountLimits;
+  /** Whether people may create their own accounts; default closed. */
+  signUp?: "open" | "closed";
   /** How often Git templates are looked through for those that are due; default 5 s. */
   gitTickMs?: number;
   /** How often overlays are looked through; default 15 s. */
@@ -137,7 +142,7 @@ export function createFrontend(options: FrontendOptions): Frontend {
     requestOf: (message) => Object.setPrototypeOf(message, app.request) as Request,
     settings: options.live,
   });
-  const { routes } = services;
+  const { routes, settled } = services;
   const loops = [
     ...services.loops,
     { name: "live connections", loop: live.loop, intervalMs: live.recheckMs },
@@ -160,6 +165,7 @@ export function createFrontend(options: FrontendOptions): Frontend {
       upgrades.refuseAll();
       await live.stop();
       await server.stop();
+      await settled();
       await Promise.all(loops.map(({ loop }) => loop.stop()));
     },
   };

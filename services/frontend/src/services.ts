@@ -1,12 +1,11 @@
 import type { Loop } from "@rciots/runtime";
+import { createAccountRoutes } from "./accounts/account-routes.ts";
 import { createAccountsService } from "./accounts/accounts.service.ts";
+import { createBackground } from "./accounts/background.ts";
 import { apiTokenRoutes } from "./api-tokens/api-tokens.routes.ts";
 import { createApiTokensService } from "./api-tokens/api-tokens.service.ts";
 import { createAudit } from "./audit/audit.ts";
-import { createLoginGuard } from "./auth/login-guard.ts";
 import { createPasswords } from "./auth/password.ts";
-import { sessionRoutes } from "./auth/sessions.routes.ts";
-import { createSessionsService } from "./auth/sessions.service.ts";
 import { deviceContentRoutes } from "./devices/device-content.routes.ts";
 import { createDeviceContentService } from "./devices/device-content.service.ts";
 import { deviceRoutes } from "./devices/devices.routes.ts";
@@ -38,6 +37,8 @@ const defaultOverlayIntervalMs = 15_000;
 
 export interface Services {
   routes: Route[];
+  /** Resolves once what answers didn't wait for, such as mail, has ended. */
+  settled: () => Promise<void>;
   loops: { name: string; loop: Loop; intervalMs: number }[];
 }
 
@@ -58,14 +59,27 @@ export function createServices(options: FrontendOptions & { chartVersion: string
   const overlayIntervalMs = options.overlayIntervalMs ?? defaultOverlayIntervalMs;
   const gitTickMs = options.gitTickMs ?? defaultGitTickMs;
   const sessionMs = options.sessionMs ?? defaultSessionMs;
-  const isHttps = publicUrls.console?.startsWith("https:") ?? false;
 
   const audit = createAudit({ store, bus });
   const passwords = createPasswords();
-  const guard = createLoginGuard(options.loginLimits);
-  const sessions = createSessionsService({ store, passwords, guard, audit, bus, sessionMs });
+  const background = createBackground({ logger });
   const apiTokens = createApiTokensService({ store, audit, bus });
   const accounts = createAccountsService({ store, passwords });
+  const accountRoutes = createAccountRoutes({
+    store,
+    vault,
+    audit,
+    bus,
+    passwords,
+    accounts,
+    background,
+    mailer: options.mailer,
+    consoleUrl: publicUrls.console,
+    isSignUpOpen: options.signUp === "open",
+    sessionMs,
+    loginLimits: options.loginLimits,
+    accountLimits: options.accountLimits,
+  });
   const members = createMembersService({ store, accounts, audit, bus });
   const organizations = createOrganizationService({ store, vault, audit, bus, members });
   const provisioningTokens = createProvisioningTokensService({ store, audit });
@@ -102,8 +116,9 @@ export function createServices(options: FrontendOptions & { chartVersion: string
   const secrets = createSecretsService({ store, secretVault, audit, bus });
 
   return {
+    settled: background.settled,
     routes: [
-      ...sessionRoutes({ sessions, isHttps }),
+      ...accountRoutes,
       ...apiTokenRoutes({ apiTokens }),
       ...organizationRoutes({ organizations }),
       ...memberRoutes({ members }),

@@ -91,6 +91,8 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
     const bearer = await api.signInAs("viewer");
     return (await store.accounts.findSession(hashToken(bearer)))?.userId ?? "";
   };
+  const sessionOf = async (bearer: string): Promise<string> =>
+    (await api.call("GET /me/sessions", { as: bearer })).body?.items?.[0]?.id as string;
   const secret = async (): Promise<string> => {
     const name = newId("S");
     await api.call(`PUT /secrets/${name}`, { as: api.admin, body: { value: "value" } });
@@ -130,6 +132,38 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
       body: { currentPassword: "wrong", newPassword: "a password of length" },
       status: 401,
     }),
+    updateAccount: () => ({ body: { username: newId("renamed").toLowerCase() } }),
+    completeEmailChange: () => ({ body: { token: "unknown" }, status: 404 }),
+    listSessions: () => ({}),
+    revokeSession: async (as) => ({
+      params: { id: as === undefined ? "0".repeat(32) : await sessionOf(as) },
+    }),
+    revokeOtherSessions: () => ({}),
+    getSecondFactor: () => ({}),
+    beginSecondFactor: () => ({ body: { password: "wrong" }, status: 401 }),
+    confirmSecondFactor: () => ({ body: { code: "123456" }, status: 409 }),
+    disableSecondFactor: () => ({ body: { password: "wrong", code: "123456" }, status: 401 }),
+    renewRecoveryCodes: () => ({ body: { password: "wrong", code: "123456" }, status: 401 }),
+    getSigninOptions: () => ({}),
+    signUp: () => ({
+      body: { email: "a@example.com", username: "somebody", password: "a password of length" },
+      status: 403,
+    }),
+    resendSignUp: () => ({ body: { email: "nobody@example.com" } }),
+    confirmSignUp: () => ({ body: { token: "unknown" }, status: 404 }),
+    requestPasswordReset: () => ({ body: { email: "nobody@example.com" }, status: 409 }),
+    completePasswordReset: () => ({
+      body: { token: "unknown", newPassword: "a password of length" },
+      status: 404,
+    }),
+    createPasswordResetLink: () => on(member()),
+    removeSecondFactor: async () => {
+      const id = await member();
+      await store.secondFactors.begin(id, "sealed");
+      const proof = { sealedSecret: "sealed", step: 1, recoveryCodeHashes: [], now: new Date() };
+      await store.secondFactors.confirm(id, proof);
+      return on(id);
+    },
     createApiToken: () => ({ body: { name: "ci", scopes: ["read"] } }),
     listApiTokens: () => ({}),
     revokeApiToken: (as) => on(apiTokenOf(as)),

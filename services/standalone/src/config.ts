@@ -80,6 +80,14 @@ export const settings = {
     about: "Image that clusters run the agent from, where it is not pulled from quay.io",
     fallbackText: "quay.io/rciots/rciots-agent of this version",
   }),
+  signUp: config.required(
+    config.oneOf({
+      env: "RCIOTS_SIGNUP",
+      about: "open: people may create their own accounts; closed: they have to be invited",
+      values: ["open", "closed"],
+      fallback: "closed",
+    }),
+  ),
   adminPassword: config.secret({
     env: "RCIOTS_ADMIN_PASSWORD",
     about: "First password of the administrator, for scripts; at least 12 characters",

@@ -199,6 +199,7 @@ async function startParts(
     }),
     trustProxy: config.trustProxy,
     busFault,
+    signUp: config.signUp,
   });
   await frontend.start();
   started.push({ name: "frontend", stop: frontend.stop });

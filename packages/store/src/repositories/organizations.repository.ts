@@ -12,6 +12,10 @@ export function createOrganizationRepository({ organizations }: Models) {
       return organizations.findOne({ _id: organizationId }).lean<Organization>();
     },
 
+    async findByName(name: string): Promise<Organization | null> {
+      return organizations.findOne({ name }).lean<Organization>();
+    },
+
     async findMany(organizationIds: string[]): Promise<Organization[]> {
       return organizations.find({ _id: { $in: organizationIds } }).lean<Organization[]>();
     },

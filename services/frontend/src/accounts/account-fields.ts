@@ -13,3 +13,6 @@ export const passwordField = z.string().min(1).max(256);
 
 /** The token of a link that was mailed. */
 export const linkTokenField = z.string().min(1).max(128);
+
+/** Six digits of an app, or a recovery code; with spaces or dashes, as people type them. */
+export const secondFactorCodeField = z.string().trim().min(6).max(40);

@@ -1,5 +1,5 @@
 import { errorMessage, notFound, unauthorized, type AppError, type Logger } from "@rciots/runtime";
-import type { ApiToken, Role, Store, User } from "@rciots/store";
+import type { ApiToken, Role, Session, Store, User } from "@rciots/store";
 import { limitRole, type Caller } from "./caller.ts";
 
 /** What somebody shows to be let in, by a request or by a live connection. */
@@ -16,7 +16,7 @@ export interface Presented {
 /** Finds out who it is, as things stand now. Throws 401 and 404. */
 export type Identify = (presented: Presented) => Promise<Caller>;
 
-/** An API token's last use is noted this often at most. */
+/** The last use of a session or an API token is noted this often at most. */
 const touchEveryMs = 60_000;
 
 export function invalidCredentials(): AppError {
@@ -50,11 +50,24 @@ export function createIdentify(options: {
     return user;
   }
 
+  function touch(
+    { lastUsedAt }: Pick<ApiToken | Session, "lastUsedAt">,
+    note: (now: Date) => Promise<void>,
+  ): void {
+    const now = new Date();
+    if (lastUsedAt && now.getTime() - lastUsedAt.getTime() < touchEveryMs) return;
+    // Nobody waits for it, and a use that is not noted harms nobody.
+    note(now).catch((error: unknown) => {
+      options.logger.warn({ error: errorMessage(error) }, "use of a session or API token not noted");
+    });
+  }
+
   async function fromSession({ hash, isCookie, organizationId }: Presented): Promise<Caller> {
     const session = await accounts.findSession(hash);
     if (session === null) throw invalidCredentials();
     const user = await findActiveUser(session.userId);
     const member = membership(user, organizationId);
+    touch(session, (now) => accounts.touchSession(hash, now, touchEveryMs));
     return callerOf(user, {
       kind: "session",
       isPlatformAdmin: user.isPlatformAdmin,
@@ -63,15 +76,6 @@ export function createIdentify(options: {
       actor: { kind: "user", id: user._id, name: user.username },
       sessionHash: hash,
       isCookie,
-    });
-  }
-
-  function touch(token: ApiToken): void {
-    const now = new Date();
-    if (token.lastUsedAt !== null && now.getTime() - token.lastUsedAt.getTime() < touchEveryMs) return;
-    // Nobody waits for it, and a use that is not noted harms nobody.
-    accounts.touchApiToken(token._id, now, touchEveryMs).catch((error: unknown) => {
-      options.logger.warn({ error: errorMessage(error) }, "use of an API token not noted");
     });
   }
 
@@ -88,7 +92,7 @@ export function createIdentify(options: {
         message: "The API token belongs to another organisation.",
       });
     }
-    touch(found);
+    touch(found, (now) => accounts.touchApiToken(found._id, now, touchEveryMs));
     return callerOf(user, {
       kind: "api-token",
       isPlatformAdmin: user.isPlatformAdmin && found.scopes.includes("admin"),

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 
 export interface LoginLimits {
-  /** Failures of one account after which it is banned. */
+  /** Failures of one account from one network address after which that address may not try it any more. */
   accountFailures: number;
   /** Failures from one network address after which it is banned. */
   addressFailures: number;
@@ -17,20 +17,38 @@ export const defaultLoginLimits: LoginLimits = {
   windowMs: 15 * 60_000,
 };
 
+/**
+ * Failures of one account from all addresses it never signed in from, as a multiple of `accountFailures`. Guesses
+ * that come from everywhere end there, and the person goes on from the usual place: nobody can lock somebody out.
+ */
+const strangersFactor = 10;
+
+export interface LoginAttempt {
+  /** The user's id, or what was typed where there is no such user. */
+  account: string;
+  address: string;
+  /** Whether the account has signed in from there before. */
+  isKnownAddress: boolean;
+}
+
 export interface LoginGuard {
   /**
    * Counts an attempt as failed, before it is known to be: attempts made at the same moment must not all slip
    * through. Throws 429 where the account or the address is banned.
    */
   begin(attempt: LoginAttempt): Promise<void>;
-  /** Takes the attempt back, and what failed before on the account. */
+  /** Takes the attempt back, and what failed before on the account from there. */
   succeed(attempt: LoginAttempt): Promise<void>;
-}
-
-export interface LoginAttempt {
-  /** As it was typed, in lower case; known to the platform or not. */
-  login: string;
-  address: string;
+  /** Takes this attempt alone back: nothing was wrong with it, but the person isn't signed in either. */
+  withdraw(attempt: LoginAttempt): Promise<void>;
+  /** As `begin`, for a code of a second factor. Only who knows the password gets as far as to be counted here. */
+  beginCode(account: string): Promise<void>;
+  succeedCode(account: string): Promise<void>;
+  /** As `begin`, for the token of a link: it counts against the address. */
+  beginLink(address: string): Promise<void>;
+  succeedLink(address: string): Promise<void>;
+  /** Forgets what failed on the account: its owner has shown in another way who they are. */
+  forgive(account: string): Promise<void>;
 }
 
 /** IPv6 hosts own a /64: counting single addresses would let one of them try for ever. */
@@ -57,30 +75,57 @@ function banned(what: string, rejected: RateLimiterRes): AppError {
   });
 }
 
-/** Bans after repeated failures, per account and per address. Kept in memory: a restart forgets them. */
+/** Bans after repeated failures. Kept in memory: a restart forgets them. */
 export function createLoginGuard(limits: LoginLimits = defaultLoginLimits): LoginGuard {
+  const { accountFailures, addressFailures } = limits;
   const durationS = limits.windowMs / 1_000;
-  const settings = { duration: durationS, blockDuration: durationS };
-  const accounts = new RateLimiterMemory({ ...settings, points: limits.accountFailures });
-  const addresses = new RateLimiterMemory({ ...settings, points: limits.addressFailures });
-  const accountKey = (login: string): string => createHash("sha256").update(login).digest("base64url");
+  const limiter = (points: number): RateLimiterMemory =>
+    new RateLimiterMemory({ duration: durationS, blockDuration: durationS, points });
+  const addresses = limiter(addressFailures);
+  const pairs = limiter(accountFailures);
+  const strangers = limiter(accountFailures * strangersFactor);
+  const codes = limiter(accountFailures);
 
-  async function consume(limiter: RateLimiterMemory, key: string, what: string): Promise<void> {
+  const accountKey = (account: string): string => createHash("sha256").update(account).digest("base64url");
+  const pairKey = ({ account, address }: LoginAttempt): string =>
+    `${accountKey(account)} ${addressKey(address)}`;
+
+  async function consume(from: RateLimiterMemory, key: string, what: string): Promise<void> {
     try {
-      await limiter.consume(key);
+      await from.consume(key);
     } catch (rejected) {
       throw rejected instanceof RateLimiterRes ? banned(what, rejected) : rejected;
     }
   }
 
   return {
-    async begin({ login, address }) {
-      await consume(addresses, addressKey(address), "from your address");
-      await consume(accounts, accountKey(login), "to sign in to this account");
+    async begin(attempt) {
+      await consume(addresses, addressKey(attempt.address), "from your address");
+      await consume(pairs, pairKey(attempt), "to sign in to this account");
+      if (attempt.isKnownAddress) return;
+      await consume(strangers, accountKey(attempt.account), "to sign in to this account");
     },
-    async succeed({ login, address }) {
-      await accounts.delete(accountKey(login));
+    async succeed(attempt) {
+      await pairs.delete(pairKey(attempt));
+      await addresses.reward(addressKey(attempt.address));
+      if (!attempt.isKnownAddress) await strangers.reward(accountKey(attempt.account));
+    },
+    async withdraw(attempt) {
+      await pairs.reward(pairKey(attempt));
+      await addresses.reward(addressKey(attempt.address));
+      if (!attempt.isKnownAddress) await strangers.reward(accountKey(attempt.account));
+    },
+    beginCode: (account) => consume(codes, accountKey(account), "with codes of this account"),
+    async succeedCode(account) {
+      await codes.delete(accountKey(account));
+    },
+    beginLink: (address) => consume(addresses, addressKey(address), "from your address"),
+    async succeedLink(address) {
       await addresses.reward(addressKey(address));
+    },
+    async forgive(account) {
+      await strangers.delete(accountKey(account));
+      await codes.delete(accountKey(account));
     },
   };
 }

@@ -1,18 +1,21 @@
+import type { Session } from "@rciots/store";
 import { z } from "zod";
+import { passwordField, secondFactorCodeField } from "../accounts/account-fields.ts";
+import { dateOrNull, isoOrNull } from "../http/fields.ts";
 import { defineAccountRoute, definePublicRoute, type Route } from "../http/route.ts";
-import { newPasswordField } from "./password.ts";
+import { secondFactorOf } from "./second-factor.service.ts";
 import { csrfTokenOf, sessionCookie } from "./session-cookie.ts";
-import type { Account, SessionsService } from "./sessions.service.ts";
+import { maxSessions, sessionIdOf, type Account, type SessionsService } from "./sessions.service.ts";
 
 const roleField = z.enum(["owner", "admin", "operator", "viewer"]);
-const passwordField = z.string().min(1).max(256);
 
-const accountSchema = z
+export const accountSchema = z
   .object({
     id: z.string(),
     username: z.string(),
     email: z.string(),
     isPlatformAdmin: z.boolean(),
+    secondFactor: z.boolean().describe("Whether signing in takes a code beside the password."),
     organizations: z.array(
       z.object({
         id: z.string(),
@@ -24,23 +27,49 @@ const accountSchema = z
   })
   .meta({ id: "Account" });
 
+const sessionSchema = z
+  .object({
+    id: z.string(),
+    createdAt: z.iso.datetime(),
+    lastUsedAt: dateOrNull.describe("To the minute."),
+    expiresAt: z.iso.datetime(),
+    address: z.string().nullable().describe("Where it was opened from."),
+    userAgent: z.string().nullable(),
+    isCurrent: z.boolean().describe("Whether it is the one of this call."),
+  })
+  .meta({ id: "Session" });
+
+function viewSession(session: Session, currentHash: string | null): z.input<typeof sessionSchema> {
+  return {
+    id: sessionIdOf(session._id),
+    createdAt: session.createdAt.toISOString(),
+    lastUsedAt: isoOrNull(session.lastUsedAt ?? null),
+    expiresAt: session.expiresAt.toISOString(),
+    address: session.address ?? null,
+    userAgent: session.userAgent ?? null,
+    isCurrent: session._id === currentHash,
+  };
+}
+
 const loginBody = z
   .strictObject({
     username: z.string().min(1).max(254).optional().describe("Or the e-mail address."),
     email: z.string().min(1).max(254).optional(),
     password: passwordField,
+    code: secondFactorCodeField.optional().describe("Where the account has a second factor."),
   })
   .refine((body) => (body.username === undefined) !== (body.email === undefined), "give username or email");
 
 const tag = "Account";
 
-function viewAccount({ user, organizations }: Account): z.input<typeof accountSchema> {
+export function viewAccount({ user, organizations }: Account): z.input<typeof accountSchema> {
   const byId = new Map(organizations.map((organization) => [organization._id, organization]));
   return {
     id: user._id,
     username: user.username,
     email: user.email,
     isPlatformAdmin: user.isPlatformAdmin,
+    secondFactor: secondFactorOf(user) !== undefined,
     organizations: user.memberships.flatMap(({ organizationId, role }) => {
       const organization = byId.get(organizationId);
       return organization === undefined
@@ -66,7 +95,8 @@ export function sessionRoutes({
       summary: "Sign in",
       description:
         "The session token is for `Authorization: Bearer`. Browsers also get it as a cookie that scripts can't read; " +
-        "writes that rely on the cookie must send `csrfToken` as `X-CSRF-Token`.",
+        "writes that rely on the cookie must send `csrfToken` as `X-CSRF-Token`. A 401 `second_factor_required` " +
+        "means: the password is right, call again with `code`.",
       access: "public",
       body: loginBody,
       success: {
@@ -83,7 +113,7 @@ export function sessionRoutes({
       async handler({ body, context }) {
         const login = body.username ?? body.email ?? "";
         const { token, expiresAt, sessionMs, account } = await sessions.login(
-          { login, password: body.password },
+          { login, password: body.password, code: body.code },
           context,
         );
         const cookie = sessionCookie(token, { maxAgeMs: sessionMs, isSecure: isHttps || context.isSecure });
@@ -114,43 +144,49 @@ export function sessionRoutes({
     }),
     defineAccountRoute({
       method: "get",
-      path: "/me",
-      id: "getAccount",
+      path: "/me/sessions",
+      id: "listSessions",
       tag,
-      summary: "Who am I, and where",
+      summary: "List the own sessions",
       access: "signed-in",
+      sessionOnly: true,
       success: {
         status: 200,
-        about: "The account, and what this very credential may do in the organisation chosen.",
-        schema: accountSchema.extend({
-          credential: z.enum(["session", "api-token"]),
-          organizationId: z.string().nullable(),
-          role: roleField.nullable(),
-          csrfToken: z.string().nullable().describe("Only where the session cookie was sent."),
-        }),
+        about: `All of them, at most ${maxSessions}, the newest first.`,
+        schema: z.object({ items: z.array(sessionSchema) }),
       },
-      async handler({ caller, context }) {
-        const account = viewAccount(await sessions.account(caller));
-        const { kind, organizationId, role } = caller;
-        return {
-          body: { ...account, credential: kind, organizationId, role, csrfToken: context.csrfToken },
-        };
+      async handler({ caller }) {
+        const items = await sessions.list(caller);
+        return { body: { items: items.map((session) => viewSession(session, caller.sessionHash)) } };
       },
     }),
     defineAccountRoute({
-      method: "post",
-      path: "/me/password",
-      id: "changePassword",
+      method: "delete",
+      path: "/me/sessions/{id}",
+      id: "revokeSession",
       tag,
-      summary: "Change the own password",
-      description: "All other sessions of the account end.",
+      summary: "End one of the own sessions",
       access: "signed-in",
       sessionOnly: true,
-      body: z.strictObject({ currentPassword: passwordField, newPassword: newPasswordField }),
-      success: { status: 204, about: "Changed." },
-      problems: [429, 503],
-      async handler({ caller, body, context }) {
-        await sessions.changePassword(caller, body, context);
+      params: z.strictObject({ id: z.string().regex(/^[0-9a-f]{32}$/, "must be the id of a session") }),
+      success: { status: 204, about: "Ended." },
+      problems: [404],
+      async handler({ caller, params, context }) {
+        await sessions.revoke(caller, params.id, context);
+        return { body: undefined };
+      },
+    }),
+    defineAccountRoute({
+      method: "delete",
+      path: "/me/sessions",
+      id: "revokeOtherSessions",
+      tag,
+      summary: "End all own sessions but this one",
+      access: "signed-in",
+      sessionOnly: true,
+      success: { status: 204, about: "Ended." },
+      async handler({ caller, context }) {
+        await sessions.revokeOthers(caller, context);
         return { body: undefined };
       },
     }),

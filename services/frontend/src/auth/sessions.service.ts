@@ -1,15 +1,16 @@
-import { AppError, forbidden, hashToken, newToken, notFound, type Bus } from "@rciots/runtime";
-import type { Organization, Store, User } from "@rciots/store";
-import type { Acting, Audit } from "../audit/audit.ts";
+import { hashToken, newToken, notFound, type Bus } from "@rciots/runtime";
+import type { Organization, Session, Store, User } from "@rciots/store";
+import { createHash } from "node:crypto";
+import { recordInAll } from "../accounts/account-records.ts";
+import type { Audit } from "../audit/audit.ts";
 import type { RequestContext } from "../http/route.ts";
 import type { Caller } from "./caller.ts";
-import type { LoginGuard } from "./login-guard.ts";
-import type { Passwords } from "./password.ts";
+import type { CredentialsService } from "./credentials.service.ts";
+import { addressKey } from "./login-guard.ts";
 
 export interface SessionsOptions {
   store: Pick<Store, "accounts" | "organizations">;
-  passwords: Passwords;
-  guard: LoginGuard;
+  credentials: Pick<CredentialsService, "checkLogin">;
   audit: Audit;
   bus: Bus;
   /** How long a session lasts. */
@@ -23,58 +24,64 @@ export interface Account {
 
 export type SessionsService = ReturnType<typeof createSessionsService>;
 
-/** Signing in and out, and what a person may know and change of the own account. */
-export function createSessionsService({ store, passwords, guard, audit, bus, sessionMs }: SessionsOptions) {
+/** Of one person. Signing in once more ends the oldest. */
+export const maxSessions = 100;
+/** Networks that are remembered as the usual ones of a person. */
+const maxNetworks = 10;
+
+/** Names a session without being of any use to whoever reads it. */
+export const sessionIdOf = (hash: string): string =>
+  createHash("sha256").update(`session:${hash}`).digest("hex").slice(0, 32);
+
+/** Signing in and out, and the sessions that are open. */
+export function createSessionsService({ store, credentials, audit, bus, sessionMs }: SessionsOptions) {
   async function accountOf(user: User): Promise<Account> {
     const ids = user.memberships.map((membership) => membership.organizationId);
     return { user, organizations: await store.organizations.findMany(ids) };
   }
 
-  async function recordInAll(
-    user: User,
-    context: RequestContext,
-    kind: string,
-    message: string,
-  ): Promise<void> {
-    const acting: Acting = {
-      caller: { actor: { kind: "user", id: user._id, name: user.username } },
-      context,
-    };
-    const records = user.memberships.map(({ organizationId }) => ({ organizationId, kind, message }));
-    await audit.record(acting, ...records);
+  async function record(user: User, context: RequestContext, kind: string, message: string): Promise<void> {
+    await recordInAll({ audit, user, context, record: { kind, message } });
   }
 
-  /** The user whose password this is. Throws 401 and 429, after the same work whether the user exists or not. */
-  async function checkPassword(login: string, password: string, context: RequestContext): Promise<User> {
-    const attempt = { login: login.trim().toLowerCase(), address: context.address };
-    await guard.begin(attempt);
-    const user = await store.accounts.findUserByLogin(attempt.login);
-    const isRight = await passwords.verify(user?.passwordHash ?? null, password);
-    if (user === null || !isRight || user.status !== "active") {
-      throw new AppError({
-        code: "login_failed",
-        status: 401,
-        message: "The user name or the password is wrong.",
-      });
-    }
-    await guard.succeed(attempt);
+  async function find(caller: Caller): Promise<User> {
+    const user = await store.accounts.findUser(caller.userId);
+    if (user === null) throw notFound({ message: "The account does not exist." });
     return user;
   }
 
+  async function endOldest(userId: string): Promise<void> {
+    const open = await store.accounts.listSessions(userId, maxSessions + 20);
+    for (const session of open.slice(maxSessions)) await store.accounts.deleteSession(session._id);
+  }
+
+  async function open(user: User, context: RequestContext): Promise<{ token: string; expiresAt: Date }> {
+    const token = newToken("rcs");
+    const createdAt = new Date();
+    const expiresAt = new Date(createdAt.getTime() + sessionMs);
+    await store.accounts.insertSession({
+      _id: hashToken(token),
+      userId: user._id,
+      createdAt,
+      expiresAt,
+      lastUsedAt: createdAt,
+      address: context.address,
+      userAgent: context.userAgent,
+    });
+    await endOldest(user._id);
+    await store.accounts.addSignInNetwork(user._id, addressKey(context.address), maxNetworks);
+    return { token, expiresAt };
+  }
+
   return {
-    async login(input: { login: string; password: string }, context: RequestContext) {
-      const user = await checkPassword(input.login, input.password, context);
-      const token = newToken("rcs");
-      const now = Date.now();
-      const expiresAt = new Date(now + sessionMs);
-      await store.accounts.insertSession({
-        _id: hashToken(token),
-        userId: user._id,
-        createdAt: new Date(now),
-        expiresAt,
-      });
-      await recordInAll(user, context, "session.created", `${user.username} signed in.`);
-      return { token, expiresAt, sessionMs, account: await accountOf(user) };
+    async login(
+      input: { login: string; password: string; code?: string | undefined },
+      context: RequestContext,
+    ) {
+      const user = await credentials.checkLogin(input.login, input, context);
+      const session = await open(user, context);
+      await record(user, context, "session.created", `${user.username} signed in.`);
+      return { ...session, sessionMs, account: await accountOf(user) };
     },
 
     /** Does nothing for an API token: that is revoked, not signed out. */
@@ -85,25 +92,29 @@ export function createSessionsService({ store, passwords, guard, audit, bus, ses
     },
 
     async account(caller: Caller): Promise<Account> {
-      const user = await store.accounts.findUser(caller.userId);
-      if (user === null) throw notFound({ message: "The account does not exist." });
-      return accountOf(user);
+      return accountOf(await find(caller));
     },
 
-    /** Ends the person's other sessions too. */
-    async changePassword(
-      caller: Caller,
-      input: { currentPassword: string; newPassword: string },
-      context: RequestContext,
-    ): Promise<void> {
-      if (input.currentPassword === input.newPassword) {
-        throw forbidden({ code: "password_unchanged", message: "The new password is the old one." });
+    /** The caller's own, the newest first. */
+    list: (caller: Caller): Promise<Session[]> => store.accounts.listSessions(caller.userId, maxSessions),
+
+    async revoke(caller: Caller, id: string, context: RequestContext): Promise<void> {
+      const sessions = await store.accounts.listSessions(caller.userId, maxSessions);
+      const found = sessions.find((session) => sessionIdOf(session._id) === id);
+      if (found === undefined) {
+        throw notFound({ code: "session_not_found", message: "You have no such session, or no longer." });
       }
-      const user = await checkPassword(caller.username, input.currentPassword, context);
-      await store.accounts.setPassword(user._id, await passwords.hash(input.newPassword));
-      await store.accounts.deleteSessionsOf(user._id, caller.sessionHash ?? undefined);
-      bus.publish("account:changed", { userId: user._id });
-      await recordInAll(user, context, "user.password-changed", `${user.username} changed the password.`);
+      await store.accounts.deleteSession(found._id);
+      bus.publish("account:changed", { userId: caller.userId });
+      const user = await find(caller);
+      await record(user, context, "session.revoked", `${user.username} ended a session.`);
+    },
+
+    async revokeOthers(caller: Caller, context: RequestContext): Promise<void> {
+      await store.accounts.deleteSessionsOf(caller.userId, caller.sessionHash ?? undefined);
+      bus.publish("account:changed", { userId: caller.userId });
+      const user = await find(caller);
+      await record(user, context, "session.revoked", `${user.username} ended all other sessions.`);
     },
   };
 }

@@ -8,12 +8,14 @@ import { checkBodyLength, defaultBodyLimitBytes, readJsonBody, refuseBody } from
 import { isRead, type Reply, type RequestContext, type Route } from "./route.ts";
 
 const nothing = z.strictObject({});
+const maxUserAgentChars = 256;
 
 function contextOf(request: Request, response: Response, route: Route): RequestContext {
   const sessionToken = readSessionCookie(request.header("cookie"));
   return {
     requestId: requestId(response),
     address: request.ip ?? "unknown",
+    userAgent: (request.header("user-agent") ?? "").slice(0, maxUserAgentChars),
     ifMatch: route.conditional === true ? parseIfMatch(request.header("if-match")) : undefined,
     origin: `${request.protocol}://${request.host ?? "localhost"}`,
     isSecure: request.secure,

@@ -15,6 +15,8 @@ export interface RequestContext {
   requestId: string;
   /** Network address of the caller. */
   address: string;
+  /** What the caller's program calls itself, cut to 256 characters; empty where it doesn't say. */
+  userAgent: string;
   /** The version that `If-Match` names; undefined where the header is absent or `*`. */
   ifMatch: number | undefined;
   /** Scheme, host and port as the caller wrote them, such as `http://localhost:8080`: to be quoted, not trusted. */

@@ -1,7 +1,9 @@
 import type { Role, User } from "@rciots/store";
 import { z } from "zod";
 import { emailField, usernameField } from "../accounts/account-fields.ts";
+import { hasRole, type Member } from "../auth/caller.ts";
 import { newPasswordField } from "../auth/password.ts";
+import { secondFactorOf } from "../auth/second-factor.service.ts";
 import { mapPage, pageOf, pageQuery } from "../http/cursor.ts";
 import { idParams } from "../http/fields.ts";
 import { defineRoute, type Route } from "../http/route.ts";
@@ -16,16 +18,22 @@ const memberSchema = z
     email: z.string(),
     role: roleField,
     status: z.enum(["active", "disabled"]),
+    secondFactor: z
+      .boolean()
+      .nullable()
+      .describe("Whether signing in takes a code beside the password; null for who is no admin."),
     createdAt: z.iso.datetime(),
   })
   .meta({ id: "Member" });
 
-const view = ({ user, role }: { user: User; role: Role }): z.input<typeof memberSchema> => ({
+/** Whose account is the easier one to break into is for admins alone. */
+const view = ({ user, role }: { user: User; role: Role }, caller: Member): z.input<typeof memberSchema> => ({
   id: user._id,
   username: user.username,
   email: user.email,
   role,
   status: user.status,
+  secondFactor: hasRole(caller.role, "admin") ? secondFactorOf(user) !== undefined : null,
   createdAt: user.createdAt.toISOString(),
 });
 
@@ -47,7 +55,7 @@ export function memberRoutes({ members }: { members: MembersService }): Route[] 
         const page = await members.list(caller, query);
         return {
           body: mapPage(page, (user) =>
-            view({ user, role: roleIn(user, caller.organizationId) ?? "viewer" }),
+            view({ user, role: roleIn(user, caller.organizationId) ?? "viewer" }, caller),
           ),
         };
       },
@@ -70,7 +78,7 @@ export function memberRoutes({ members }: { members: MembersService }): Route[] 
       success: { status: 201, about: "Created.", schema: memberSchema },
       problems: [409, 503],
       async handler({ caller, body, context }) {
-        return { body: view(await members.create({ caller, context }, body)) };
+        return { body: view(await members.create({ caller, context }, body), caller) };
       },
     }),
     defineRoute({
@@ -86,7 +94,7 @@ export function memberRoutes({ members }: { members: MembersService }): Route[] 
       success: { status: 200, about: "Changed.", schema: memberSchema },
       problems: [404, 409],
       async handler({ caller, params: { id }, body, context }) {
-        return { body: view(await members.setRole({ caller, context }, id, body.role)) };
+        return { body: view(await members.setRole({ caller, context }, id, body.role), caller) };
       },
     }),
     defineRoute({
