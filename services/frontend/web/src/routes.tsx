@@ -19,6 +19,12 @@ function page(path: string, load: () => Promise<PageModule>, name: string): Rout
 /** Pages within an organisation, for people who are signed in. Each is listed here, and nowhere else. */
 const signedInPages: RouteObject[] = [
   page("/", () => import("./overview/overview-page.tsx"), "OverviewPage"),
+  page("/templates", () => import("./templates/templates-page.tsx"), "TemplatesPage"),
+  page("/templates/new", () => import("./templates/create-template-page.tsx"), "CreateTemplatePage"),
+  page("/templates/:id", () => import("./templates/template-page.tsx"), "TemplatePage"),
+  page("/templates/:id/edit", () => import("./templates/edit-files-page.tsx"), "EditFilesPage"),
+  page("/secrets", () => import("./secrets/secrets-page.tsx"), "SecretsPage"),
+  page("/git-credentials", () => import("./git-credentials/git-credentials-page.tsx"), "GitCredentialsPage"),
   page("*", () => import("./shell/not-found-page.tsx"), "NotFoundPage"),
 ];
 

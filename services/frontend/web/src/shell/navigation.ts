@@ -16,4 +16,14 @@ export interface NavigationGroup {
 }
 
 /** The side navigation, in its order. */
-export const navigation: NavigationGroup[] = [{ items: [{ label: "Overview", to: "/" }] }];
+export const navigation: NavigationGroup[] = [
+  { items: [{ label: "Overview", to: "/" }] },
+  {
+    title: "Content",
+    items: [
+      { label: "Templates", to: "/templates" },
+      { label: "Secrets", to: "/secrets" },
+      { label: "Git credentials", to: "/git-credentials" },
+    ],
+  },
+];
