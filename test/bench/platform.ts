@@ -31,6 +31,8 @@ export interface MeasuredPlatform {
   resetLoopDelay(): Promise<void>;
   /** Counts documents in the platform's store, over a connection of its own. */
   count(collection: string, filter: object): Promise<number>;
+  /** Puts documents into the platform's store, as if they had been there when it started. */
+  insert(collection: string, documents: readonly { _id: string }[]): Promise<void>;
   /** Ends it at once, as a power cut does. */
   kill(): Promise<void>;
   /** Ends it in order; the data stays. */
@@ -120,6 +122,17 @@ export async function startPlatform(
       const client = await new MongoClient(storeUri).connect();
       try {
         return await client.db().collection(collection).countDocuments(filter);
+      } finally {
+        await client.close();
+      }
+    },
+    async insert(collection, documents) {
+      const client = await new MongoClient(storeUri).connect();
+      try {
+        const target = client.db().collection<{ _id: string }>(collection);
+        for (let at = 0; at < documents.length; at += 1_000) {
+          await target.insertMany(documents.slice(at, at + 1_000));
+        }
       } finally {
         await client.close();
       }

@@ -8,6 +8,7 @@ import type { BenchRow, Measurement } from "./measurement.ts";
 import { machine, markdownTable, plainTable } from "./report.ts";
 import { agentMemoryRow } from "./rows/agent-memory.row.ts";
 import { deliveryRow } from "./rows/delivery.row.ts";
+import { devicesRow } from "./rows/devices.row.ts";
 import { enrolmentRow } from "./rows/enrolment.row.ts";
 import { handshakesRow } from "./rows/handshakes.row.ts";
 import { renderingRow } from "./rows/rendering.row.ts";
@@ -18,6 +19,7 @@ import { sessionsRow } from "./rows/sessions.row.ts";
 /** In this order: the last ones take the fleet apart. */
 const rows: BenchRow[] = [
   renderingRow,
+  devicesRow,
   handshakesRow,
   enrolmentRow,
   deliveryRow,

@@ -6,8 +6,9 @@ export type { RevisionAdvance } from "./repositories/device-revisions.repository
 export type {
   DeviceChange,
   DeviceFilter,
+  DeviceHead,
   DevicePage,
-  DeviceSummary,
+  FleetCount,
   LabelCondition,
   TemplateUsage,
 } from "./repositories/devices.repository.ts";
@@ -24,6 +25,7 @@ export type {
   ProvisioningTokenChanges,
   TokenClaim,
 } from "./repositories/provisioning-tokens.repository.ts";
+export type { FleetSamplePoint } from "./repositories/fleet-samples.repository.ts";
 export type { TemplateHead } from "./repositories/content.repository.ts";
 export type {
   FactsWrite,

@@ -385,6 +385,17 @@ export interface Event {
   at: Date;
 }
 
+/** How an organisation's active devices were at a moment, for the curves of the overview. */
+export interface FleetSample {
+  /** `<organizationId>/<time in ms>`, of the start of the interval: one for each, whoever writes it. */
+  _id: string;
+  organizationId: string;
+  at: Date;
+  total: number;
+  online: number;
+  healthy: number;
+}
+
 /** Who does singleton work, and until when. */
 export interface Lease {
   _id: string;
@@ -718,6 +729,14 @@ event.index({ deviceId: 1, _id: -1 });
 /** A year. */
 event.index({ at: 1 }, { expireAfterSeconds: 31_536_000 });
 
+const fleetSample = new Schema<FleetSample>(
+  { _id: id, organizationId: id, at: date, total: number, online: number, healthy: number },
+  options,
+);
+fleetSample.index({ organizationId: 1, at: 1 });
+/** A week. */
+fleetSample.index({ at: 1 }, { expireAfterSeconds: 604_800 });
+
 const lease = new Schema<Lease>({ _id: id, holder: text, expiresAt: date }, options);
 const platformValue = new Schema<PlatformValue>({ _id: id, value: text, updatedAt: date }, options);
 
@@ -743,6 +762,7 @@ export function createModels(connection: Connection) {
     blobs: connection.model("Blob", blob, "blobs"),
     blobChunks: connection.model("BlobChunk", blobChunk, "blobChunks"),
     events: connection.model("Event", event, "events"),
+    fleetSamples: connection.model("FleetSample", fleetSample, "fleetSamples"),
     leases: connection.model("Lease", lease, "leases"),
     platformValues: connection.model("PlatformValue", platformValue, "platformValues"),
   };

@@ -11,6 +11,7 @@ import { createDeviceRevisionRepository } from "./repositories/device-revisions.
 import { createDeviceSessionRepository } from "./repositories/device-sessions.repository.ts";
 import { createDeviceRepository } from "./repositories/devices.repository.ts";
 import { createEventRepository } from "./repositories/events.repository.ts";
+import { createFleetSampleRepository } from "./repositories/fleet-samples.repository.ts";
 import { createLeaseRepository } from "./repositories/leases.repository.ts";
 import { createOrganizationRepository } from "./repositories/organizations.repository.ts";
 import { createPlatformValueRepository } from "./repositories/platform-values.repository.ts";
@@ -41,6 +42,7 @@ export async function createStore(options: { uri: string; maxPoolSize?: number }
     deviceSessions: createDeviceSessionRepository(models),
     devices: createDeviceRepository(models),
     events: createEventRepository(models),
+    fleetSamples: createFleetSampleRepository(models),
     leases: createLeaseRepository(models),
     organizations: createOrganizationRepository(models),
     platformValues: createPlatformValueRepository(models),

@@ -169,6 +169,27 @@ describeStore("content", (context) => {
       assert.equal((await templates.find(organizationId, made[0] ?? ""))?.version, 1);
     });
 
+    it("counts those whose last look failed, and names the first", async () => {
+      const { templates } = context.store;
+      const organizationId = newId("org");
+      const failed = ["c", "a", "b"].map((name) => template(organizationId, { name }));
+      for (const one of [...failed, template(organizationId)]) await templates.insert(one);
+      for (const one of failed) {
+        await templates.setSync(organizationId, one._id, {
+          ...one.sync,
+          status: "failed",
+          message: one.name,
+        });
+      }
+      const { total, items } = await templates.failedSyncs(organizationId, 2);
+      assert.equal(total, 3);
+      assert.deepEqual(
+        items.map(({ sync }) => sync.message),
+        ["a", "b"],
+      );
+      assert.deepEqual(await templates.failedSyncs(newId("org"), 2), { total: 0, items: [] });
+    });
+
     it("tells who uses a credential, and has those looked at again at once", async () => {
       const { templates } = context.store;
       const organizationId = newId("org");

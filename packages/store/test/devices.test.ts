@@ -207,18 +207,10 @@ describeStore("devices", (context) => {
 
     it("counts them", async () => {
       const { devices } = context.store;
-      assert.deepEqual(await devices.summarize(organizationId), {
-        total: 4,
-        online: 2,
-        byStatus: { active: 3, pending: 1 },
-        byState: { healthy: 1, none: 2 },
-      });
-      assert.deepEqual(await devices.summarize(newId("org")), {
-        total: 0,
-        online: 0,
-        byStatus: {},
-        byState: {},
-      });
+      const counted = (await devices.countFleets()).filter(
+        (count) => count.organizationId === organizationId,
+      );
+      assert.deepEqual(counted, [{ organizationId, total: 3, online: 2, healthy: 1 }]);
       assert.equal(await devices.countByTemplate(organizationId, "tpl_x"), 2);
       assert.equal(await devices.countByTemplate(newId("org"), "tpl_x"), 0);
     });
@@ -304,6 +296,33 @@ describeStore("devices", (context) => {
         for (const { name } of there) assert.ok(seen.includes(name), name);
       });
     }
+
+    it("finds some by id, whole or their heads, and the heads of all in pages", async () => {
+      const { devices } = context.store;
+      const [organizationId, other] = [newId("org"), newId("org")];
+      const mine = [1, 2, 3].map((index) =>
+        device(organizationId, { _id: orderedId("dev", index), labels: { n: `${index}` } }),
+      );
+      const foreign = device(other);
+      await add(...mine, foreign);
+      const ids = [...mine.map(({ _id }) => _id), foreign._id, newId("dev")];
+      const found = await devices.findMany(organizationId, ids);
+      assert.deepEqual(found.map(({ _id }) => _id).sort(), ids.slice(0, 3));
+      assert.deepEqual(await devices.findMany(organizationId, []), []);
+      const heads = await devices.findHeads(organizationId, ids);
+      assert.equal(heads.length, 3);
+      assert.equal("tokenHash" in (heads[0] ?? {}), false);
+      const first = await devices.listHeads(organizationId, "", 2);
+      assert.deepEqual(
+        first.map(({ labels }) => labels),
+        [{ n: "1" }, { n: "2" }],
+      );
+      const rest = await devices.listHeads(organizationId, first[1]?._id ?? "", 2);
+      assert.deepEqual(
+        rest.map(({ _id, presence, observed }) => [_id, presence.online, observed.state]),
+        [[ids[2], false, null]],
+      );
+    });
 
     it("combines a page's start with conditions on labels", async () => {
       const { devices } = context.store;

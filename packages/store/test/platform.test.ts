@@ -79,6 +79,32 @@ describeStore("platform", (context) => {
     });
   });
 
+  describe("when it is noted how fleets are", () => {
+    it("keeps one sample for each organisation and moment, in order", async () => {
+      const { fleetSamples } = context.store;
+      const [one, other] = [newId("org"), newId("org")];
+      const count = (organizationId: string, online: number) => ({
+        organizationId,
+        total: 9,
+        online,
+        healthy: 1,
+      });
+      assert.equal(await fleetSamples.has(at(20)), false);
+      await fleetSamples.insertMany(at(20), [count(one, 2)]);
+      await fleetSamples.insertMany(at(10), [count(one, 1), count(other, 7)]);
+      await fleetSamples.insertMany(at(20), [count(one, 3)]);
+      await fleetSamples.insertMany(at(30), []);
+      assert.equal(await fleetSamples.has(at(20)), true);
+      const points = await fleetSamples.list(one, at(0), 10);
+      assert.deepEqual(points, [
+        { at: at(10), total: 9, online: 1, healthy: 1 },
+        { at: at(20), total: 9, online: 2, healthy: 1 },
+      ]);
+      assert.equal((await fleetSamples.list(one, at(11), 10)).length, 1);
+      assert.equal((await fleetSamples.list(one, at(0), 1)).length, 1);
+    });
+  });
+
   describe("when values are shared by the platform", () => {
     it("gives all of 25 first callers the same one", async () => {
       const { platformValues } = context.store;
@@ -324,6 +350,15 @@ describeStore("platform", (context) => {
       const gone = { claims: [claim("k")], maxDevices: null, now: at(0) };
       assert.equal(await provisioningTokens.claim(newId("ptk"), gone), undefined);
       assert.equal(await provisioningTokens.readForClaim(newId("ptk")), undefined);
+    });
+
+    it("counts the tokens of an organisation", async () => {
+      const { provisioningTokens } = context.store;
+      const organizationId = newId("org");
+      await provisioningTokens.create(newToken(organizationId));
+      await provisioningTokens.create(newToken(organizationId));
+      assert.equal(await provisioningTokens.count(organizationId), 2);
+      assert.equal(await provisioningTokens.count(newId("org")), 0);
     });
 
     it("settles each claim once, and takes back only what is open for that device", async () => {

@@ -22,6 +22,7 @@ export const testedIn: Record<RepositoryName, string> = {
   templates: "content",
   devices: "devices",
   deviceEnrollment: "devices",
+  fleetSamples: "platform",
   deviceRevisions: "sessions",
   deviceSessions: "sessions",
 };

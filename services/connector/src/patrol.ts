@@ -1,9 +1,9 @@
 import { createBatcher, createLoop, sleep, type Logger, type Loop } from "@rciots/runtime";
-import type { SessionRestore, Standing, Store } from "@rciots/store";
+import type { Standing, Store } from "@rciots/store";
 import type { Delivery } from "./delivery.service.ts";
 import { isAcknowledged } from "./device-call.ts";
 import type { KnownAuthorities } from "./known-authorities.ts";
-import type { PresenceService } from "./presence.service.ts";
+import type { HeldRestore, PresenceService } from "./presence.service.ts";
 import { refusal, spread } from "./refusal.ts";
 import { endSession } from "./session-ending.ts";
 import type { SessionRegistry } from "./session-registry.ts";
@@ -79,16 +79,17 @@ export function createPatrol(options: PatrolOptions): Patrol {
     return session.state !== "ended";
   }
 
-  function restoreOf(session: Session, standing: Standing): SessionRestore[] {
+  function restoreOf(session: Session, standing: Standing): HeldRestore[] {
     const isLost = standing.device?.presence.online === false && session.state !== "opening";
     const { id: sessionId, epoch, identity } = session;
-    return isLost ? [{ deviceId: identity.deviceId, sessionId, connectorId, epoch }] : [];
+    const { deviceId, organizationId } = identity;
+    return isLost ? [{ deviceId, organizationId, sessionId, connectorId, epoch }] : [];
   }
 
   /** Judges a batch by what the store says now; returns those that may go on. */
   async function inspect(sessions: Session[]): Promise<Session[]> {
     const standings = await store.deviceSessions.findStandings(sessions.map(({ identity }) => identity));
-    const restores: SessionRestore[] = [];
+    const restores: HeldRestore[] = [];
     const standing = sessions.filter((session, index) => {
       const found = standings[index];
       if (found === undefined || !mayGoOn(session, found)) return false;

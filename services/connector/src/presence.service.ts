@@ -8,6 +8,9 @@ const leasePrefix = "connector:";
 const batchSize = 250;
 const pageSize = 500;
 
+/** A session to be put back, and whose it is. */
+export type HeldRestore = SessionRestore & { organizationId: string };
+
 export interface PresenceService {
   /** Claims this connector's lease and marks offline what a former life of it left behind. */
   start(): Promise<void>;
@@ -17,7 +20,7 @@ export interface PresenceService {
   open(opening: SessionOpening): Promise<Presence | undefined>;
   /** Never rejects: what can't be written now is found by `reconcile`. */
   close(session: Session): Promise<void>;
-  restore(restores: SessionRestore[]): Promise<void>;
+  restore(restores: HeldRestore[]): Promise<void>;
   /** Marks devices offline that the store holds for this connector and that have no session here. */
   reconcile(): Promise<void>;
   /** Since the lease was last renewed. */
@@ -137,7 +140,9 @@ export function createPresence(options: PresenceOptions): PresenceService {
       }
     },
     async restore(restores) {
-      if (restores.length > 0) await store.deviceSessions.restore(restores, new Date());
+      if (restores.length === 0) return;
+      await store.deviceSessions.restore(restores, new Date());
+      for (const { organizationId, deviceId } of restores) noteUpdate(organizationId, deviceId);
     },
     reconcile,
     leaseAgeMs: () => leaseLoop.ageMs(),

@@ -70,6 +70,8 @@ export interface FrontendOptions {
   gitTickMs?: number;
   /** How often overlays are looked through; default 15 s. */
   overlayIntervalMs?: number;
+  /** How often it is noted how many devices are online and healthy; default 5 minutes. */
+  historySampleMs?: number;
   live?: Partial<LiveSettings>;
 }
 

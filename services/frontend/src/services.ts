@@ -6,8 +6,11 @@ import { apiTokenRoutes } from "./api-tokens/api-tokens.routes.ts";
 import { createApiTokensService } from "./api-tokens/api-tokens.service.ts";
 import { createAudit } from "./audit/audit.ts";
 import { createPasswords } from "./auth/password.ts";
+import { bulkRoutes } from "./devices/bulk.routes.ts";
+import { createBulkService } from "./devices/bulk.service.ts";
 import { deviceContentRoutes } from "./devices/device-content.routes.ts";
 import { createDeviceContentService } from "./devices/device-content.service.ts";
+import { createDeviceDirectory } from "./devices/device-directory.ts";
 import { deviceRoutes } from "./devices/devices.routes.ts";
 import { createDevicesService } from "./devices/devices.service.ts";
 import { createOverlayRendererLoop } from "./devices/overlay-renderer.ts";
@@ -20,6 +23,9 @@ import { memberRoutes } from "./members/members.routes.ts";
 import { createMembersService } from "./members/members.service.ts";
 import { organizationRoutes } from "./organization/organization.routes.ts";
 import { createOrganizationService } from "./organization/organization.service.ts";
+import { createFleetHistoryLoop } from "./overview/fleet-history.ts";
+import { overviewRoutes } from "./overview/overview.routes.ts";
+import { createOverviewService } from "./overview/overview.service.ts";
 import { provisioningTokenRoutes } from "./provisioning-tokens/provisioning-tokens.routes.ts";
 import { createProvisioningTokensService } from "./provisioning-tokens/provisioning-tokens.service.ts";
 import { secretRoutes } from "./secrets/secrets.routes.ts";
@@ -34,6 +40,7 @@ import { createTemplatesService } from "./templates/templates.service.ts";
 const defaultSessionMs = 12 * 3_600_000;
 const defaultGitTickMs = 5_000;
 const defaultOverlayIntervalMs = 15_000;
+const defaultHistorySampleMs = 300_000;
 
 export interface Services {
   routes: Route[];
@@ -92,12 +99,21 @@ export function createServices(options: FrontendOptions & { chartVersion: string
     intervalMs: overlayIntervalMs,
   });
   const renderOverlays = (): void => overlayLoop.nudge();
-  const devices = createDevicesService({ store, audit, bus });
+  const directory = createDeviceDirectory({ store, bus, logger });
+  const devices = createDevicesService({ store, directory, audit, bus });
   const content = createDeviceContentService({
     store,
     devices,
     desiredState,
     onOverlayChanged: renderOverlays,
+  });
+
+  const bulk = createBulkService({ store, directory, devices, content });
+  const overview = createOverviewService({ store, directory });
+  const history = createFleetHistoryLoop({
+    store,
+    logger,
+    sampleMs: options.historySampleMs ?? defaultHistorySampleMs,
   });
 
   const gitCredentials = createGitCredentialsService({ store, secretVault, audit });
@@ -123,6 +139,7 @@ export function createServices(options: FrontendOptions & { chartVersion: string
       ...organizationRoutes({ organizations }),
       ...memberRoutes({ members }),
       ...provisioningTokenRoutes({ provisioningTokens, publicUrls, caFingerprint, chartVersion }),
+      ...bulkRoutes({ bulk }),
       ...deviceRoutes({ devices, store }),
       ...deviceContentRoutes({ content }),
       ...templateRoutes({ templates }),
@@ -130,9 +147,12 @@ export function createServices(options: FrontendOptions & { chartVersion: string
       ...gitCredentialRoutes({ gitCredentials }),
       ...secretRoutes({ secrets }),
       ...eventRoutes({ store }),
+      ...overviewRoutes({ overview }),
     ],
     loops: [
       { name: "Git templates", loop: gitSync.loop, intervalMs: gitTickMs },
+      { name: "the device directory", loop: directory.loop, intervalMs: directory.loopIntervalMs },
+      { name: "the fleet's history", ...history },
       { name: "device overlays", loop: overlayLoop, intervalMs: overlayIntervalMs },
     ],
   };

@@ -203,6 +203,8 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
     listDeviceRevisions: () => on(device()),
     listDeviceEvents: () => on(device()),
     listDeviceCertificates: () => on(device()),
+    changeDevices: async () => ({ body: { ids: [await device()], change: { action: "disable" } } }),
+    getOverview: () => ({}),
     approveDevices: async () => ({ body: { ids: [await device({ status: "pending" })] } }),
     approveDevice: () => on(device({ status: "pending" }), { body: {} }),
     decommissionDevice: () => on(device(), { body: { wipeWorkloads: true } }),

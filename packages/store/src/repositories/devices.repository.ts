@@ -41,12 +41,32 @@ export type DeviceChange = Partial<
   >
 >;
 
-export interface DeviceSummary {
+/** What devices are listed and searched by. */
+export type DeviceHead = Pick<Device, "_id" | "name" | "status" | "labels" | "facts"> & {
+  assignments: Pick<Device["assignments"][number], "templateId">[];
+  observed: Pick<Device["observed"], "state">;
+  presence: Pick<Device["presence"], "online" | "lastSeenAt">;
+  certificate: Pick<NonNullable<Device["certificate"]>, "notAfter"> | null;
+};
+
+const headFields = {
+  name: 1,
+  status: 1,
+  labels: 1,
+  facts: 1,
+  "assignments.templateId": 1,
+  "observed.state": 1,
+  "presence.online": 1,
+  "presence.lastSeenAt": 1,
+  "certificate.notAfter": 1,
+};
+
+/** How the active devices of an organisation are at a moment. */
+export interface FleetCount {
+  organizationId: string;
   total: number;
   online: number;
-  byStatus: Record<string, number>;
-  /** Observed state of active devices; `none` for those that never reported. */
-  byState: Record<string, number>;
+  healthy: number;
 }
 
 /** Devices that have a template assigned. */
@@ -111,6 +131,46 @@ export function createDeviceRepository({ devices, deviceObjects, deviceRevisions
   return {
     async find(organizationId: string, deviceId: string): Promise<Device | null> {
       return devices.findOne({ _id: deviceId, organizationId }).lean<Device>();
+    },
+
+    /** Those that are there, in any order. */
+    async findMany(organizationId: string, deviceIds: readonly string[]): Promise<Device[]> {
+      if (deviceIds.length === 0) return [];
+      return devices.find({ _id: { $in: [...deviceIds] }, organizationId }).lean<Device[]>();
+    },
+
+    /** The heads of these devices, in any order, through the driver: there may be thousands. */
+    async findHeads(organizationId: string, deviceIds: readonly string[]): Promise<DeviceHead[]> {
+      const filter = { _id: { $in: [...deviceIds] }, organizationId } as object;
+      return (await devices.collection
+        .find(filter, { projection: headFields })
+        .toArray()) as unknown as DeviceHead[];
+    },
+
+    /** A page of all devices' heads, the oldest first; `after` is the id that the page before ended with. */
+    async listHeads(organizationId: string, after: string, limit: number): Promise<DeviceHead[]> {
+      return (await devices.collection
+        .find({ organizationId, _id: { $gt: after } } as object, { projection: headFields })
+        .sort({ _id: 1 })
+        .limit(limit)
+        .toArray()) as unknown as DeviceHead[];
+    },
+
+    /** Of each organisation that has active devices; across all of them. */
+    async countFleets(): Promise<FleetCount[]> {
+      const one = (condition: object) => ({ $sum: { $cond: [condition, 1, 0] } });
+      const found = await devices.aggregate<Omit<FleetCount, "organizationId"> & { _id: string }>([
+        { $match: { status: "active" } },
+        {
+          $group: {
+            _id: "$organizationId",
+            total: { $sum: 1 },
+            online: one({ $eq: ["$presence.online", true] }),
+            healthy: one({ $eq: ["$observed.state", "healthy"] }),
+          },
+        },
+      ]);
+      return found.map(({ _id, ...counts }) => ({ organizationId: _id, ...counts }));
     },
 
     async list(organizationId: string, filter: DeviceFilter, page: DevicePage): Promise<Device[]> {
@@ -207,31 +267,6 @@ export function createDeviceRepository({ devices, deviceObjects, deviceRevisions
     /** One page of the objects a device last reported. */
     async findObjects(organizationId: string, deviceId: string, page: number): Promise<DeviceObjects | null> {
       return deviceObjects.findOne({ _id: `${deviceId}:${page}`, organizationId }).lean<DeviceObjects>();
-    },
-
-    async summarize(organizationId: string): Promise<DeviceSummary> {
-      const groups = await devices.aggregate<{
-        _id: { status: string; online: boolean; state: string | null };
-        count: number;
-      }>([
-        { $match: { organizationId } },
-        {
-          $group: {
-            _id: { status: "$status", online: "$presence.online", state: "$observed.state" },
-            count: { $sum: 1 },
-          },
-        },
-      ]);
-      const summary: DeviceSummary = { total: 0, online: 0, byStatus: {}, byState: {} };
-      for (const { _id, count } of groups) {
-        summary.total += count;
-        if (_id.online) summary.online += count;
-        summary.byStatus[_id.status] = (summary.byStatus[_id.status] ?? 0) + count;
-        if (_id.status !== "active") continue;
-        const state = _id.state ?? "none";
-        summary.byState[state] = (summary.byState[state] ?? 0) + count;
-      }
-      return summary;
     },
   };
 }

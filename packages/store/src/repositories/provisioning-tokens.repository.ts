@@ -184,6 +184,10 @@ export function createProvisioningTokenRepository({ provisioningTokens }: Models
     },
 
     /** How many tokens assign this template to the devices they let in. */
+    async count(organizationId: string): Promise<number> {
+      return provisioningTokens.countDocuments({ organizationId });
+    },
+
     async countByTemplate(organizationId: string, templateId: string): Promise<number> {
       return provisioningTokens.countDocuments({ organizationId, templateIds: templateId });
     },

@@ -41,6 +41,16 @@ export function createTemplateRepository({ templates, templateVersions }: Models
       return templates.find(filter).sort({ _id: -1 }).limit(page.limit).lean<Template[]>();
     },
 
+    /** Those whose last look at Git failed, by name. */
+    async failedSyncs(organizationId: string, limit: number): Promise<{ total: number; items: Template[] }> {
+      const failed = { organizationId, "sync.status": "failed" as const };
+      const [total, items] = await Promise.all([
+        templates.countDocuments(failed),
+        templates.find(failed).sort({ name: 1 }).limit(limit).lean<Template[]>(),
+      ]);
+      return { total, items };
+    },
+
     /** Null where it is gone or no longer has version `ifVersion`. A duplicate key: the name is taken. */
     async update(
       organizationId: string,

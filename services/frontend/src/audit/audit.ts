@@ -1,4 +1,4 @@
-import { publishEvents, type Bus } from "@rciots/runtime";
+import { createBatcher, publishEvents, type Bus } from "@rciots/runtime";
 import type { NewEvent, Store } from "@rciots/store";
 import type { Caller } from "../auth/caller.ts";
 import type { RequestContext } from "../http/route.ts";
@@ -27,18 +27,26 @@ export interface Audit {
 
 /** Appends an event for each change that an operator makes, and tells the live views. */
 export function createAudit({ store, bus }: { store: Pick<Store, "events">; bus: Bus }): Audit {
+  // Changes of many devices at a time share their writes.
+  const batcher = createBatcher<NewEvent[], undefined>({
+    maxSize: 100,
+    async run(lists) {
+      const events = lists.flat();
+      await store.events.append(...events);
+      publishEvents(bus, events);
+      return lists.map(() => undefined);
+    },
+  });
   return {
     async record({ caller, context }, ...records) {
-      await store.events.append(
-        ...records.map((record) => ({
-          ...record,
-          severity: record.severity ?? ("info" as const),
-          details: { ...record.details, requestId: context.requestId },
-          actor: caller.actor,
-          address: context.address,
-        })),
-      );
-      publishEvents(bus, records);
+      const events = records.map((record) => ({
+        ...record,
+        severity: record.severity ?? ("info" as const),
+        details: { ...record.details, requestId: context.requestId },
+        actor: caller.actor,
+        address: context.address,
+      }));
+      await batcher.add(events);
     },
   };
 }

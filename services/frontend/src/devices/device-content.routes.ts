@@ -12,7 +12,7 @@ import {
 import { defineRoute, type Route } from "../http/route.ts";
 import { namedObjectSchema } from "../templates/rendered-yaml.ts";
 import { fileSchema, filesBodyLimitBytes, filesField, rootField } from "../templates/template.view.ts";
-import type { DeviceContentService } from "./device-content.service.ts";
+import { maxAssignments, type DeviceContentService } from "./device-content.service.ts";
 import { deviceSchema, viewDevice } from "./device.view.ts";
 
 const tag = "Device content";
@@ -28,7 +28,7 @@ const templatesField = z
       versionId: idField("tpv").nullable().optional().describe("Absent or null follows the current version."),
     }),
   )
-  .max(20)
+  .max(maxAssignments)
   .refine(
     (templates) => new Set(templates.map(({ templateId }) => templateId)).size === templates.length,
     "must not name a template twice",

@@ -27,6 +27,9 @@ export interface DevicePreview {
   objects: NamedObject[];
 }
 
+/** Templates of one device. */
+export const maxAssignments = 20;
+
 export type DeviceContentService = ReturnType<typeof createDeviceContentService>;
 
 /** What devices run: their labels and variables, templates, overlay files, and going back to older content. */
@@ -122,6 +125,37 @@ export function createDeviceContentService(options: {
         audited: ["assignments", "pinnedRevision"],
         affects: ["content"],
         change: (current) => changesOf(current, { assignments, pinnedRevision: null }),
+      });
+      if (device.overlay !== null) onOverlayChanged();
+      return device;
+    },
+
+    /** Assigns some templates more, following their current versions, and takes others away; ends a rollback. */
+    async changeTemplates(
+      acting: MemberActing,
+      target: Target,
+      { add, remove }: { add: readonly string[]; remove: readonly string[] },
+    ): Promise<Device> {
+      const added = add.map((templateId) => ({ templateId, pinnedVersionId: null }));
+      await checkAssignments(acting.caller.organizationId, added);
+      const device = await devices.edit(acting, {
+        ...target,
+        kind: "device.templates-assigned",
+        message: ({ name }) => `The templates of ${name} were changed.`,
+        audited: ["assignments", "pinnedRevision"],
+        affects: ["content"],
+        change(current) {
+          const has = (id: string): boolean =>
+            current.assignments.some(({ templateId }) => templateId === id);
+          const kept = current.assignments.filter(({ templateId }) => !remove.includes(templateId));
+          const assignments = [...kept, ...added.filter(({ templateId }) => !has(templateId))];
+          if (isSame(assignments, current.assignments)) return null;
+          if (assignments.length > maxAssignments) {
+            const message = `The device would have more than ${maxAssignments} templates.`;
+            throw badRequest({ code: "too_many_templates", message });
+          }
+          return { assignments, pinnedRevision: null };
+        },
       });
       if (device.overlay !== null) onOverlayChanged();
       return device;

@@ -1,52 +1,28 @@
-import { idField, objectHealths, objectStatus, revisionStates } from "@rciots/protocol";
-import type { DeviceFilter, Store } from "@rciots/store";
+import { objectHealths, objectStatus } from "@rciots/protocol";
+import type { Store } from "@rciots/store";
 import { z } from "zod";
 import { eventQuery, eventSchema, listEvents, viewEvent } from "../events/events.ts";
 import { mapPage, pageOf, pageQuery } from "../http/cursor.ts";
-import { idParams, labelsField, repeated } from "../http/fields.ts";
+import { idParams, labelsField } from "../http/fields.ts";
 import { defineRoute, type Route } from "../http/route.ts";
-import { nameSearch } from "../http/search.ts";
 import {
   certificateSchema,
   deviceSchema,
-  deviceStatuses,
   revisionSchema,
   viewCertificate,
   viewDevice,
   viewRevision,
 } from "./device.view.ts";
+import { deviceSorts } from "./device-order.ts";
+import { deviceQueryFields, toDeviceQuery } from "./device-query.ts";
 import type { DevicesService } from "./devices.service.ts";
-import { parseLabelSelectors } from "./label-selector.ts";
 import { readReportedObjects } from "./reported-objects.ts";
-
-const selectorField = z.string().max(1_024);
 
 const listQuery = z.strictObject({
   ...pageQuery,
-  status: repeated(z.enum(deviceStatuses), deviceStatuses.length).describe("May be repeated."),
-  online: z
-    .enum(["true", "false"])
-    .transform((text) => text === "true")
-    .optional(),
-  state: repeated(z.enum(revisionStates), revisionStates.length).describe("Last reported; may be repeated."),
-  label: repeated(selectorField, 20).describe("`site=berlin`; may be repeated, all must hold."),
-  selector: selectorField.optional().describe("As in Kubernetes: `site=berlin,tier!=x,zone in (a,b),!test`."),
-  q: z.string().min(1).max(63).optional().describe("Part of the name; with ^ in front, its beginning."),
-  templateId: idField("tpl").optional(),
-  sort: z.enum(["newest", "name"]).default("newest"),
+  ...deviceQueryFields,
+  sort: z.enum(deviceSorts).default("newest").describe("`last-seen`: the latest first."),
 });
-
-function toFilter(query: z.output<typeof listQuery>): DeviceFilter {
-  const labels = parseLabelSelectors([...(query.label ?? []), query.selector ?? ""]);
-  return {
-    ...(query.status === undefined ? {} : { statuses: query.status }),
-    ...(query.online === undefined ? {} : { online: query.online }),
-    ...(query.state === undefined ? {} : { states: query.state }),
-    ...(query.q === undefined ? {} : { nameMatches: nameSearch(query.q.toLowerCase()) }),
-    ...(query.templateId === undefined ? {} : { templateId: query.templateId }),
-    ...(labels.length === 0 ? {} : { labels }),
-  };
-}
 
 const tag = "Devices";
 const params = idParams("dev");
@@ -63,11 +39,16 @@ function readRoutes({ devices, store }: DeviceRouteOptions): Route[] {
       summary: "List devices",
       access: "viewer",
       query: listQuery,
-      success: { status: 200, about: "A page.", schema: pageOf(deviceSchema) },
+      success: {
+        status: 200,
+        about: "A page.",
+        schema: pageOf(deviceSchema).extend({
+          total: z.number().int().describe("How many devices match, on all pages."),
+        }),
+      },
       async handler({ caller, query }) {
-        return {
-          body: mapPage(await devices.list(caller.organizationId, toFilter(query), query), viewDevice),
-        };
+        const { total, ...page } = await devices.list(caller.organizationId, toDeviceQuery(query), query);
+        return { body: { ...mapPage(page, viewDevice), total } };
       },
     }),
     defineRoute({
@@ -232,35 +213,6 @@ function stepRoutes({ devices }: DeviceRouteOptions): Route[] {
 
 function lifeRoutes({ devices }: DeviceRouteOptions): Route[] {
   return [
-    defineRoute({
-      method: "post",
-      path: "/devices/approve",
-      id: "approveDevices",
-      tag,
-      summary: "Approve many pending devices",
-      description: "Each on its own: the answer says for each how it went.",
-      access: "operator",
-      body: z.strictObject({
-        ids: z.array(idField("dev")).min(1).max(500),
-        labels: labelsField.default({}).describe("Given to each."),
-      }),
-      success: {
-        status: 200,
-        about: "One result for each id, in order.",
-        schema: z.object({
-          results: z.array(
-            z.object({
-              id: z.string(),
-              status: z.enum(deviceStatuses).nullable(),
-              error: z.object({ code: z.string(), message: z.string() }).nullable(),
-            }),
-          ),
-        }),
-      },
-      async handler({ caller, body, context }) {
-        return { body: { results: await devices.approveMany({ caller, context }, body.ids, body.labels) } };
-      },
-    }),
     defineRoute({
       method: "post",
       path: "/devices/{id}/approve",

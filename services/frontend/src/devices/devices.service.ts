@@ -1,9 +1,12 @@
-import { conflict, isAppError, notFound, toPublicError, type Bus } from "@rciots/runtime";
-import type { Certificate, Device, DeviceChange, DeviceFilter, DeviceStatus, Store } from "@rciots/store";
+import { conflict, notFound, type Bus } from "@rciots/runtime";
+import type { Certificate, Device, DeviceChange, DeviceStatus, Store } from "@rciots/store";
 import { difference, type Acting, type Audit } from "../audit/audit.ts";
 import type { Member } from "../auth/caller.ts";
 import { readPage, type Page } from "../http/cursor.ts";
 import { changesOf, changeVersioned } from "../http/optimistic-change.ts";
+import type { DeviceDirectory } from "./device-directory.ts";
+import { entryOf, matcherOf, type DeviceEntry, type DeviceQuery } from "./device-entry.ts";
+import { deviceOrders, type DeviceSort } from "./device-order.ts";
 
 export interface MemberActing extends Acting {
   caller: Member;
@@ -41,13 +44,36 @@ function requireStatus(device: Device, allowed: readonly DeviceStatus[]): void {
   if (!allowed.includes(device.status)) throw wrongStatus(device, `one that is ${allowed.join(" or ")}`);
 }
 
+export interface DeviceSummary {
+  total: number;
+  online: number;
+  byStatus: Record<string, number>;
+  /** Observed state of active devices; `none` for those that never reported. */
+  byState: Record<string, number>;
+}
+
+export function summarize(entries: Iterable<DeviceEntry>): DeviceSummary {
+  const summary: DeviceSummary = { total: 0, online: 0, byStatus: {}, byState: {} };
+  const count = (counts: Record<string, number>, key: string): void => {
+    counts[key] = (counts[key] ?? 0) + 1;
+  };
+  for (const { status, online, state } of entries) {
+    summary.total += 1;
+    if (online) summary.online += 1;
+    count(summary.byStatus, status);
+    if (status === "active") count(summary.byState, state ?? "none");
+  }
+  return summary;
+}
+
 /** Devices and their standing: who may connect, and what there is to see of them. */
 export function createDevicesService(options: {
   store: Pick<Store, "devices" | "certificates" | "deviceRevisions">;
+  directory: Pick<DeviceDirectory, "list" | "all">;
   audit: Audit;
   bus: Bus;
 }) {
-  const { store, audit, bus } = options;
+  const { store, directory, audit, bus } = options;
 
   async function get(organizationId: string, id: string): Promise<Device> {
     const device = await store.devices.find(organizationId, id);
@@ -127,41 +153,32 @@ export function createDevicesService(options: {
     edit,
     announce,
     approve,
-    summarize: (organizationId: string) => store.devices.summarize(organizationId),
+    summarize: async (organizationId: string) => summarize(await directory.all(organizationId)),
 
+    /** `total`: how many match. A device that changed in this moment so that it doesn't is left out. */
     async list(
       organizationId: string,
-      filter: DeviceFilter,
-      page: { sort: "newest" | "name"; limit: number; cursor?: string | undefined },
-    ): Promise<Page<Device>> {
-      return readPage({
-        kind: `devices-${page.sort}`,
-        limit: page.limit,
-        cursor: page.cursor,
-        read: (after, limit) =>
-          store.devices.list(organizationId, filter, {
-            sort: page.sort,
-            limit,
-            ...(after === undefined ? {} : { after }),
-          }),
-        positionOf: (device) => (page.sort === "name" ? device.name : device._id),
+      query: DeviceQuery,
+      { sort, limit, cursor }: { sort: DeviceSort; limit: number; cursor?: string | undefined },
+    ): Promise<Page<Device> & { total: number }> {
+      let total = 0;
+      const { items, nextCursor } = await readPage({
+        kind: `devices-${sort}`,
+        limit,
+        cursor,
+        async read(after, count) {
+          const found = await directory.list(organizationId, query, { sort, after, limit: count });
+          total = found.total;
+          return found.entries;
+        },
+        positionOf: deviceOrders[sort].positionOf,
       });
-    },
-
-    /** Each on its own: one that can't be approved doesn't keep the others from it. */
-    async approveMany(acting: MemberActing, ids: readonly string[], labels: Record<string, string>) {
-      const results = [];
-      for (const id of ids) {
-        try {
-          const device = await approve(acting, { id, ifMatch: undefined }, labels);
-          results.push({ id, status: device.status, error: null });
-        } catch (error) {
-          if (!isAppError(error) || error.status >= 500) throw error;
-          const { code, message } = toPublicError(error);
-          results.push({ id, status: null, error: { code, message } });
-        }
-      }
-      return results;
+      const ids = items.map(({ id }) => id);
+      const found = await store.devices.findMany(organizationId, ids);
+      const stored = new Map(found.map((device) => [device._id, device]));
+      const matches = matcherOf(query);
+      const current = ids.flatMap((id) => stored.get(id) ?? []);
+      return { items: current.filter((device) => matches(entryOf(device))), nextCursor, total };
     },
 
     deny: (acting: MemberActing, target: { id: string; ifMatch: number | undefined }) =>
