@@ -95,13 +95,34 @@ function checkType(request: Request): void {
   }
 }
 
-/** Schemas drop a key of this name without a word, and objects give it a meaning; nobody needs it. */
-function refusePrototypeKeys(value: unknown, depth = 0): void {
-  if (typeof value !== "object" || value === null || depth > 1) return;
-  if (Object.hasOwn(value, "__proto__")) {
-    throw badRequest({ code: "invalid_input", message: 'The body has a field named "__proto__".' });
+/** With the flag, a half alone: pairs are one letter. */
+const halfPair = /\p{Cs}/u;
+/** Nothing the API takes is as deep, not even a tenth of it. */
+const maxDepth = 100;
+
+function refuseField(field: string, message: string): never {
+  const shown = field === "" ? "" : `${field} `;
+  throw badRequest({
+    code: "invalid_input",
+    message: `The body is not valid: ${shown}${message}.`,
+    details: { errors: [{ field, message }] },
+  });
+}
+
+/**
+ * Refuses, wherever it stands, what would not be stored as it was sent: a field named `__proto__`, which schemas drop
+ * without a word and objects give a meaning, half of a surrogate pair, which no UTF-8 has, and bottomless nesting.
+ */
+function refuseUnstorable(value: unknown, field = "", depth = 0): void {
+  if (typeof value === "string" && halfPair.test(value)) refuseField(field, "must be valid Unicode");
+  if (typeof value !== "object" || value === null) return;
+  if (depth > maxDepth) refuseField(field, "is nested too deeply");
+  if (Object.hasOwn(value, "__proto__")) refuseField(field, 'must not have a field named "__proto__"');
+  for (const [key, inner] of Object.entries(value)) {
+    if (halfPair.test(key)) refuseField(field, "must have names of valid Unicode");
+    const name = field === "" ? key : `${field}.${key}`;
+    refuseUnstorable(inner, Array.isArray(value) ? `${field}[${key}]` : name, depth + 1);
   }
-  if (!Array.isArray(value)) for (const inner of Object.values(value)) refusePrototypeKeys(inner, depth + 1);
 }
 
 /** Reads a JSON body of at most `limitBytes`, counting as it comes. Throws 400, 413 or 415. */
@@ -120,6 +141,6 @@ export async function readJsonBody(request: Request, limitBytes: number): Promis
       cause: error,
     });
   }
-  refusePrototypeKeys(value);
+  refuseUnstorable(value);
   return value;
 }

@@ -1,6 +1,7 @@
 /** Text to look for, made into a regular expression in which every character stands for itself. */
 export function escapeRegex(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+  // The store's protocol ends an expression at the first NUL.
+  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&").replaceAll("\0", "\\x00");
 }
 
 /**
