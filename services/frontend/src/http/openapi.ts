@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { defaultBodyLimitBytes } from "./json-body.ts";
-import type { Route } from "./route.ts";
+import { documentProblems } from "./documented-problems.ts";
+import { isWithinOrganization, type Route } from "./route.ts";
 
 type Json = Record<string, unknown>;
 
@@ -22,20 +23,6 @@ const problem: Json = {
     },
   },
   additionalProperties: true,
-};
-
-const problemReasons: Record<number, string> = {
-  400: "The input is not valid.",
-  401: "Not signed in, or the session or token is unknown, expired or revoked.",
-  403: "Not allowed.",
-  404: "There is no such thing in this organisation.",
-  409: "It conflicts with what is there.",
-  412: "It was changed since it was read (`If-Match`).",
-  413: "The body is too large.",
-  415: "The body is not JSON.",
-  422: "The content can't be processed; `faults` says where.",
-  429: "Too many failures; see Retry-After.",
-  503: "Busy; see Retry-After.",
 };
 
 /** Collects schemas with an id (`.meta({ id })`) under `components`, so that each is written once. */
@@ -99,11 +86,10 @@ const ifMatchParameter: Json = {
   schema: { type: "string" },
 };
 
-function problemStatuses(route: Route): number[] {
-  const signedIn = route.access === "public" ? [] : [401, 403];
-  const withBody = route.body === undefined ? [] : [413, 415];
-  const conditional = route.conditional === true ? [412] : [];
-  return [...new Set([400, ...signedIn, ...withBody, ...conditional, ...(route.problems ?? [])])].sort();
+function bytesInWords(bytes: number): string {
+  const kib = bytes / 1_024;
+  if (!Number.isInteger(kib)) return `${bytes} bytes`;
+  return kib % 1_024 === 0 ? `${kib / 1_024} MiB` : `${kib} KiB`;
 }
 
 function describe(route: Route): string {
@@ -130,10 +116,11 @@ export function describeApi(routes: readonly Route[], options: { serverUrl: stri
         ? {}
         : { content: { "application/json": { schema: schemas.write(success.schema, "output") } } }),
     };
-    const problems = problemStatuses(route).map((status) => [
+    const problems = documentProblems(route).map(({ status, description, codes }) => [
       String(status),
       {
-        description: problemReasons[status] ?? "Refused.",
+        description,
+        ...(codes.length === 0 ? {} : { "x-rciots-codes": codes }),
         content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
       },
     ]);
@@ -147,7 +134,7 @@ export function describeApi(routes: readonly Route[], options: { serverUrl: stri
       parameters: [
         ...(route.params === undefined ? [] : parameters(schemas.write(route.params, "input"), "path")),
         ...(route.query === undefined ? [] : parameters(schemas.write(route.query, "input"), "query")),
-        ...(["public", "signed-in", "platform-admin"].includes(route.access) ? [] : [organizationParameter]),
+        ...(isWithinOrganization(route) ? [organizationParameter] : []),
         ...(route.conditional === true ? [ifMatchParameter] : []),
       ],
       ...(route.body === undefined
@@ -155,8 +142,13 @@ export function describeApi(routes: readonly Route[], options: { serverUrl: stri
         : {
             requestBody: {
               required: true,
-              description: `At most ${route.bodyLimitBytes ?? defaultBodyLimitBytes} bytes.`,
-              content: { "application/json": { schema: schemas.write(route.body, "input") } },
+              description: `At most ${bytesInWords(route.bodyLimitBytes ?? defaultBodyLimitBytes)}.`,
+              content: {
+                "application/json": {
+                  schema: schemas.write(route.body, "input"),
+                  ...(route.example === undefined ? {} : { example: route.example }),
+                },
+              },
             },
           }),
       responses: { [String(success.status)]: answer, ...Object.fromEntries(problems) },

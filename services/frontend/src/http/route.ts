@@ -63,6 +63,8 @@ interface Description {
   conditional?: boolean;
   /** Default 65,536. */
   bodyLimitBytes?: number;
+  /** A body as somebody would send it, for the reference. */
+  example?: unknown;
   /** Statuses of the refusals that are particular to this route. */
   problems?: number[];
 }
@@ -155,4 +157,9 @@ export function definePublicRoute<
 /** Whether a call of the route changes nothing, so that a read-only token may make it. */
 export function isRead(route: Pick<Route, "method">): boolean {
   return route.method === "get";
+}
+
+/** Whether calls of the route are about one organisation, which a header may name. */
+export function isWithinOrganization(route: Pick<Route, "access">): boolean {
+  return !["public", "signed-in", "platform-admin"].includes(route.access);
 }

@@ -29,7 +29,9 @@ const signedInPages: RouteObject[] = [
 ];
 
 /** Pages that need no account. */
-const publicPages: RouteObject[] = [];
+const publicPages: RouteObject[] = [
+  page("/reference/:operationId?", () => import("./reference/reference-page.tsx"), "ReferencePage"),
+];
 
 export function createRoutes(credentials: CredentialStore): RouteObject[] {
   const signedIn = (
