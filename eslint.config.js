@@ -8,7 +8,7 @@ const owners = [
   { package: "simple-git", folders: ["packages/manifests/src"] },
   { package: "mongoose", folders: ["packages/store/src"] },
   { package: "socket.io", folders: ["services/connector/src", "services/frontend/src/live"] },
-  { package: "socket.io-client", folders: ["agent/src/channel"] },
+  { package: "socket.io-client", folders: ["agent/src/channel", "services/frontend/web/src/live"] },
   { package: "express", folders: ["services/enroll/src", "services/frontend/src", "packages/runtime/src"] },
   { package: "nodemailer", folders: ["services/frontend/src/mail"] },
   { package: "mingo", folders: ["packages/embedded-mongo/src"] },
@@ -30,8 +30,9 @@ const layers = {
   "packages/desired-state": ["runtime", "store", "manifests", "protocol"],
   "services/enroll": ["runtime", "store", "protocol", "ca"],
   "services/connector": ["runtime", "store", "protocol", "desired-state"],
-  "services/frontend/web": [],
   "services/frontend": ["runtime", "store", "protocol", "manifests", "desired-state"],
+  // After the folder it lies in: of two rules for a file the later one counts.
+  "services/frontend/web": [],
   "services/standalone": [
     "runtime",
     "store",

@@ -1,4 +1,5 @@
 import { describeApi } from "./http/openapi.ts";
+import { liveChangesSchema } from "./live/live-changes.ts";
 import { createServices } from "./services.ts";
 
 /** Stands for a part that features are put together with; no handler of theirs is ever run. */
@@ -26,5 +27,5 @@ export function describeOwnApi(): Record<string, unknown> {
     host: "",
     port: 0,
   });
-  return describeApi(routes, { serverUrl: "/", version: "1" });
+  return describeApi(routes, { serverUrl: "/", version: "1", messages: [liveChangesSchema] });
 }

@@ -25,6 +25,7 @@ import { describeApi } from "./http/openapi.ts";
 import type { Route } from "./http/route.ts";
 import { setSecurityHeaders } from "./http/security-headers.ts";
 import { createUpgrades } from "./http/upgrades.ts";
+import { liveChangesSchema } from "./live/live-changes.ts";
 import { createLiveGateway, livePath, type LiveSettings } from "./live/live-gateway.ts";
 import type { Mailer } from "./mail/mailer.ts";
 import { createInstallFiles, type InstallFiles } from "./install/install-files.ts";
@@ -101,7 +102,9 @@ function createApp(
   const isHttps = publicUrls.console?.startsWith("https:") ?? false;
   const authenticate = createAuthenticator({ identify, publicOrigins });
   const serverUrl = publicUrls.console ?? "/";
-  const openapi = JSON.stringify(describeApi(routes, { serverUrl, version: apiVersion }));
+  const openapi = JSON.stringify(
+    describeApi(routes, { serverUrl, version: apiVersion, messages: [liveChangesSchema] }),
+  );
 
   const app = express();
   app.disable("x-powered-by");

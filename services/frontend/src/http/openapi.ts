@@ -104,8 +104,17 @@ function describe(route: Route): string {
 }
 
 /** The OpenAPI 3.1 document of the table, made from the very schemas that requests are validated with. */
-export function describeApi(routes: readonly Route[], options: { serverUrl: string; version: string }): Json {
+export function describeApi(
+  routes: readonly Route[],
+  options: {
+    serverUrl: string;
+    version: string;
+    /** With an id each: what no route answers, such as messages of a WebSocket. */
+    messages?: readonly z.ZodType[];
+  },
+): Json {
   const schemas = createSchemaWriter();
+  for (const message of options.messages ?? []) schemas.write(z.array(message), "output");
   const paths: Record<string, Json> = {};
   for (const route of routes) {
     const { success } = route;

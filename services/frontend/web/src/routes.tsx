@@ -19,6 +19,8 @@ function page(path: string, load: () => Promise<PageModule>, name: string): Rout
 /** Pages within an organisation, for people who are signed in. Each is listed here, and nowhere else. */
 const signedInPages: RouteObject[] = [
   page("/", () => import("./overview/overview-page.tsx"), "OverviewPage"),
+  page("/devices", () => import("./devices/devices-page.tsx"), "DevicesPage"),
+  page("/devices/pending", () => import("./devices/pending-page.tsx"), "PendingDevicesPage"),
   page("/templates", () => import("./templates/templates-page.tsx"), "TemplatesPage"),
   page("/templates/new", () => import("./templates/create-template-page.tsx"), "CreateTemplatePage"),
   page("/templates/:id", () => import("./templates/template-page.tsx"), "TemplatePage"),

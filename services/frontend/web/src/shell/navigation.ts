@@ -19,6 +19,13 @@ export interface NavigationGroup {
 export const navigation: NavigationGroup[] = [
   { items: [{ label: "Overview", to: "/" }] },
   {
+    title: "Fleet",
+    items: [
+      { label: "Devices", to: "/devices" },
+      { label: "Pending devices", to: "/devices/pending" },
+    ],
+  },
+  {
     title: "Content",
     items: [
       { label: "Templates", to: "/templates" },

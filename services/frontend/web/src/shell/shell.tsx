@@ -16,6 +16,7 @@ import {
 } from "@patternfly/react-core";
 import type { ReactNode } from "react";
 import { Link, Outlet } from "react-router";
+import { useLiveUpdates } from "../live/use-live-updates.ts";
 import { useSession } from "../session/session.ts";
 import { Brand } from "./brand.tsx";
 import { OrganizationSwitcher } from "./organization-switcher.tsx";
@@ -62,6 +63,7 @@ function TopBar(): ReactNode {
 /** What stands around every page of a person who is signed in. */
 export function Shell(): ReactNode {
   const { organization } = useSession();
+  useLiveUpdates(organization?.id);
   return (
     <Page
       masthead={<TopBar />}

@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { isOutdated, mergeChanges, type Changes } from "./invalidation.ts";
+
+const none: Changes = {
+  devices: [],
+  devicesMany: false,
+  templates: [],
+  templatesMany: false,
+  events: false,
+  kinds: [],
+  tokens: false,
+  account: false,
+};
+const id = (prefix: string, end: string): string => `${prefix}_${end.padStart(26, "0")}`;
+
+describe("when a hint says that something changed", () => {
+  it("has lists and the device itself read again, and no other device", () => {
+    const changes = { ...none, devices: [id("dev", "1")] };
+    assert.ok(isOutdated(["devices", id("dev", "1"), "objects"], changes));
+    assert.ok(isOutdated(["devices", { q: "x" }], changes));
+    assert.ok(isOutdated(["overview"], changes));
+    assert.equal(isOutdated(["devices", id("dev", "2")], changes), false);
+    assert.equal(isOutdated(["templates"], changes), false);
+    assert.ok(isOutdated(["devices", id("dev", "2")], { ...none, devicesMany: true }));
+  });
+
+  it("has what an event is about read again", () => {
+    const changes = { ...none, events: true, kinds: ["member.removed", "git-credential.created"] };
+    for (const resource of ["members", "git-credentials", "events", "overview"]) {
+      assert.ok(isOutdated([resource], changes), resource);
+    }
+    for (const resource of ["secrets", "devices", "me"]) assert.equal(isOutdated([resource], changes), false);
+    assert.ok(isOutdated(["templates", id("tpl", "1")], { ...none, kinds: ["template.changed"] }));
+  });
+
+  it("says of several hints what each of them says", () => {
+    const merged = mergeChanges({ ...none, devices: ["a"], tokens: true }, { ...none, devices: ["a", "b"] });
+    assert.deepEqual(merged, { ...none, devices: ["a", "b"], tokens: true });
+  });
+});
