@@ -571,6 +571,7 @@ device.index({ organizationId: 1, name: 1 }, { unique: true });
 device.index({ organizationId: 1, _id: -1 });
 device.index({ organizationId: 1, status: 1, _id: -1 });
 device.index({ organizationId: 1, "assignments.templateId": 1, _id: -1 });
+device.index({ organizationId: 1, provisioningTokenId: 1, _id: -1 });
 device.index({ "presence.connectorId": 1 }, { partialFilterExpression: { "presence.online": true } });
 
 const deviceRevision = new Schema<DeviceRevision>(

@@ -34,6 +34,23 @@ describeStore("devices", (context) => {
       assert.deepEqual(await deviceEnrollment.get(known._id), known, "it is unchanged");
     });
 
+    it("finds those of one provisioning token, page by page, and of no other organisation", async () => {
+      const { devices } = context.store;
+      const [organizationId, other] = [newId("org"), newId("org")];
+      const provisioningTokenId = newId("ptk");
+      const enrolled = ["a", "b", "c"].map((name) => device(organizationId, { name, provisioningTokenId }));
+      const foreign = device(other, { name: "a", provisioningTokenId });
+      await add(...enrolled, device(organizationId, { name: "d" }), foreign);
+      const newest = enrolled
+        .map(({ _id }) => _id)
+        .sort()
+        .reverse();
+      const list = async (page: { before?: string; limit: number }) =>
+        (await devices.listEnrolledWith(organizationId, provisioningTokenId, page)).map(({ _id }) => _id);
+      assert.deepEqual(await list({ limit: 2 }), newest.slice(0, 2));
+      assert.deepEqual(await list({ limit: 2, before: newest[1] ?? "" }), newest.slice(2));
+    });
+
     it("lets one of 25 have a name", async () => {
       const { deviceEnrollment } = context.store;
       const organizationId = newId("org");

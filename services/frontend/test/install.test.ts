@@ -108,6 +108,19 @@ describe("when a cluster's administrator fetches what installs the agent", () =>
     assert.ok(Number(refused.headers.get("retry-after")) > 0);
   });
 
+  it("lets its devices be listed with the token", async () => {
+    const as = api.admin;
+    const created = await api.call("POST /provisioning-tokens", { as, body: { name: "listed" } });
+    const provisioningTokenId = created.body.id as string;
+    const device = await api.createDevice({ provisioningTokenId, status: "pending" });
+    await api.createDevice();
+    const { body } = await api.call(`GET /provisioning-tokens/${provisioningTokenId}/devices`, { as });
+    assert.deepEqual(
+      body.items.map(({ id, status }: { id: string; status: string }) => [id, status]),
+      [[device._id, "pending"]],
+    );
+  });
+
   it("finds the commands pointing here, by the address the console was asked under or the public one", async () => {
     const body = { name: "install" };
     const created = await api.call("POST /provisioning-tokens", { as: api.admin, body });

@@ -193,6 +193,7 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
     }),
     listProvisioningTokens: () => ({}),
     getProvisioningToken: () => on(token()),
+    listProvisioningTokenDevices: () => on(token()),
     updateProvisioningToken: async () =>
       on(token(), { body: { enabled: false }, also: [{ body: { templateIds: [await template()] } }] }),
     deleteProvisioningToken: () => on(token()),

@@ -186,6 +186,20 @@ export function createDeviceRepository({ devices, deviceObjects, deviceRevisions
         .lean<Device[]>();
     },
 
+    /** Newest first; `before` is the id of the last device of the page before. */
+    async listEnrolledWith(
+      organizationId: string,
+      provisioningTokenId: string,
+      page: { before?: string; limit: number },
+    ): Promise<Device[]> {
+      const from = page.before === undefined ? {} : { _id: { $lt: page.before } };
+      return devices
+        .find({ organizationId, provisioningTokenId, ...from })
+        .sort({ _id: -1 })
+        .limit(page.limit)
+        .lean<Device[]>();
+    },
+
     /** Null where it is gone or no longer has version `ifVersion`. A duplicate key: the name is taken. */
     async update(
       organizationId: string,

@@ -1,6 +1,7 @@
 import { idField } from "@rciots/protocol";
 import type { ProvisioningToken } from "@rciots/store";
 import { z } from "zod";
+import { deviceSchema, viewDevice } from "../devices/device.view.ts";
 import { mapPage, pageOf, pageQuery } from "../http/cursor.ts";
 import { dateOrNull, expiryField, idParams, isoOrNull, labelsField, titleField } from "../http/fields.ts";
 import { defineRoute, type RequestContext, type Route } from "../http/route.ts";
@@ -145,6 +146,21 @@ export function provisioningTokenRoutes(options: {
       async handler({ caller, params: { id }, context }) {
         const stored = await provisioningTokens.get(caller.organizationId, id);
         return { body: view(stored, context), version: stored.version };
+      },
+    }),
+    defineRoute({
+      method: "get",
+      path: "/provisioning-tokens/{id}/devices",
+      id: "listProvisioningTokenDevices",
+      tag,
+      summary: "List the devices that enrolled with a provisioning token",
+      access: "viewer",
+      params,
+      query: z.strictObject(pageQuery),
+      success: { status: 200, about: "A page, newest first.", schema: pageOf(deviceSchema) },
+      problems: [404],
+      async handler({ caller, params: { id }, query }) {
+        return { body: mapPage(await provisioningTokens.listDevices(caller, id, query), viewDevice) };
       },
     }),
     defineRoute({

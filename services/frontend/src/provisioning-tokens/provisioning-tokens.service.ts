@@ -1,5 +1,5 @@
 import { badRequest, conflict, hashToken, newToken, notFound } from "@rciots/runtime";
-import { isDuplicateKey, type ProvisioningToken, type Store } from "@rciots/store";
+import { isDuplicateKey, type Device, type ProvisioningToken, type Store } from "@rciots/store";
 import { difference, type Acting, type Audit } from "../audit/audit.ts";
 import type { Member } from "../auth/caller.ts";
 import { readPage, type Page } from "../http/cursor.ts";
@@ -21,7 +21,7 @@ const audited = ["name", "approval", "enabled", "maxDevices", "expiresAt", "labe
 
 /** Tokens that let devices in. */
 export function createProvisioningTokensService(options: {
-  store: Pick<Store, "provisioningTokens" | "templates">;
+  store: Pick<Store, "devices" | "provisioningTokens" | "templates">;
   audit: Audit;
 }) {
   const { store, audit } = options;
@@ -98,6 +98,27 @@ export function createProvisioningTokensService(options: {
             ...(before === undefined ? {} : { before }),
           }),
         positionOf: (token) => token._id,
+      });
+    },
+
+    /** Those that are still there, newest first. */
+    async listDevices(
+      caller: Member,
+      id: string,
+      page: { limit: number; cursor?: string | undefined },
+    ): Promise<Page<Device>> {
+      const { organizationId } = caller;
+      await get(organizationId, id);
+      return readPage({
+        kind: "provisioning-token-devices",
+        limit: page.limit,
+        cursor: page.cursor,
+        read: (before, limit) =>
+          store.devices.listEnrolledWith(organizationId, id, {
+            limit,
+            ...(before === undefined ? {} : { before }),
+          }),
+        positionOf: (device) => device._id,
       });
     },
 
