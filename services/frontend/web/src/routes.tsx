@@ -27,6 +27,12 @@ const signedInPages: RouteObject[] = [
   page("/templates/:id/edit", () => import("./templates/edit-files-page.tsx"), "EditFilesPage"),
   page("/secrets", () => import("./secrets/secrets-page.tsx"), "SecretsPage"),
   page("/git-credentials", () => import("./git-credentials/git-credentials-page.tsx"), "GitCredentialsPage"),
+  page("/provisioning-tokens", () => import("./provisioning-tokens/tokens-page.tsx"), "TokensPage"),
+  page(
+    "/provisioning-tokens/create",
+    () => import("./provisioning-tokens/create-token-page.tsx"),
+    "CreateTokenPage",
+  ),
   page("*", () => import("./shell/not-found-page.tsx"), "NotFoundPage"),
 ];
 

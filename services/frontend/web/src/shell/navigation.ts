@@ -18,6 +18,7 @@ export interface NavigationGroup {
 /** The side navigation, in its order. */
 export const navigation: NavigationGroup[] = [
   { items: [{ label: "Overview", to: "/" }] },
+  { title: "Devices", items: [{ label: "Provisioning tokens", to: "/provisioning-tokens" }] },
   {
     title: "Fleet",
     items: [

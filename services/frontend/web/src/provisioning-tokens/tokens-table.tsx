@@ -1,0 +1,72 @@
+import { Button } from "@patternfly/react-core";
+import { ActionsColumn, Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
+import type { ReactNode } from "react";
+import { LabelList } from "../components/label-list.tsx";
+import { TimeAgo } from "../components/time-ago.tsx";
+import { TokenStateLabel, UsageMeter } from "./token-labels.tsx";
+import { approvalText } from "./token-review.tsx";
+import type { Token } from "./token.ts";
+import type { TokenAction } from "./use-token-actions.tsx";
+
+interface TokensTableProps {
+  tokens: readonly Token[];
+  openId: string | null;
+  onOpen: (id: string) => void;
+  /** Absent: the person may only look. */
+  actionsOf?: ((token: Token) => TokenAction[]) | undefined;
+}
+
+export function TokensTable({ tokens, openId, onOpen, actionsOf }: TokensTableProps): ReactNode {
+  return (
+    <Table aria-label="Provisioning tokens" variant="compact">
+      <Thead>
+        <Tr>
+          <Th>Name</Th>
+          <Th>Status</Th>
+          <Th>Devices</Th>
+          <Th>Expires</Th>
+          <Th>Approval</Th>
+          <Th>Labels</Th>
+          <Th modifier="nowrap">Created</Th>
+          {actionsOf !== undefined && <Th screenReaderText="Actions" />}
+        </Tr>
+      </Thead>
+      <Tbody>
+        {tokens.map((token) => (
+          <Tr key={token.id} isRowSelected={token.id === openId}>
+            <Td dataLabel="Name" modifier="breakWord">
+              <Button variant="link" isInline onClick={() => onOpen(token.id)}>
+                {token.name}
+              </Button>
+            </Td>
+            <Td dataLabel="Status">
+              <span>
+                <TokenStateLabel token={token} />
+              </span>
+            </Td>
+            <Td dataLabel="Devices">
+              <UsageMeter token={token} />
+            </Td>
+            <Td dataLabel="Expires" modifier="nowrap">
+              <TimeAgo at={token.expiresAt} />
+            </Td>
+            <Td dataLabel="Approval" modifier="nowrap">
+              {approvalText(token.approval)}
+            </Td>
+            <Td dataLabel="Labels">
+              <LabelList labels={token.labels} max={2} />
+            </Td>
+            <Td dataLabel="Created" modifier="nowrap">
+              <TimeAgo at={token.createdAt} />
+            </Td>
+            {actionsOf !== undefined && (
+              <Td isActionCell>
+                <ActionsColumn items={actionsOf(token)} />
+              </Td>
+            )}
+          </Tr>
+        ))}
+      </Tbody>
+    </Table>
+  );
+}
