@@ -1,7 +1,6 @@
 import { ActionList, ActionListItem, Button } from "@patternfly/react-core";
-import { useEffect, useMemo, useState, type ReactNode } from "react";
+import { useEffect, useMemo, type ReactNode } from "react";
 import { Link } from "react-router";
-import type { EditorTarget } from "../components/code-editor/editor-fault.ts";
 import { CheckedDraftView } from "./checked-draft.tsx";
 import type { CreateMutation } from "./create-template-page.tsx";
 import { filesOf, type DraftFiles } from "./files/draft-files.ts";
@@ -26,7 +25,6 @@ const none: DraftFiles = new Map();
 export function CreateInline({ names, create, noteDirty }: CreateProps): ReactNode {
   const draft = useDraft(none, "");
   const check = useDraftCheck();
-  const [target, setTarget] = useState<EditorTarget>();
   const error = create.error ?? check.error;
   const faults = useMemo(() => faultsOf(error), [error]);
   useEffect(() => noteDirty(draft.isDirty), [noteDirty, draft.isDirty]);
@@ -44,14 +42,11 @@ export function CreateInline({ names, create, noteDirty }: CreateProps): ReactNo
   return (
     <div className="rciots-stack">
       <RootField draft={draft} />
-      <FilesEditor draft={draft} faults={faults} target={target} />
+      <FilesEditor draft={draft} faults={faults} />
       <FaultList
         error={error}
         title={faults.length === 0 ? "It was refused" : "The files have faults"}
-        onOpen={(fault) => {
-          if (fault.file !== undefined) draft.show(fault.file);
-          setTarget({ line: fault.line ?? 1, column: fault.column });
-        }}
+        onOpen={(fault) => draft.reveal(fault)}
       />
       {check.data !== undefined && error === null && <CheckedDraftView checked={check.data} />}
       <ActionList>

@@ -7,7 +7,6 @@ import { PageHeader } from "../components/page-header.tsx";
 import { PageLoading } from "../components/page-loading.tsx";
 import { useToasts } from "../components/toasts.ts";
 import { UnsavedGuard } from "../components/unsaved-guard.tsx";
-import type { EditorTarget } from "../components/code-editor/editor-fault.ts";
 import { draftOf, filesOf } from "./files/draft-files.ts";
 import { FaultList } from "./files/fault-list.tsx";
 import { faultsOf } from "./files/faults.ts";
@@ -34,14 +33,13 @@ function useEditing(version: WholeVersion) {
   const saved = useMemo(() => draftOf(base.files), [base]);
   const draft = useDraft(saved, pathOfRoot(base.root));
   const check = useDraftCheck();
-  const [target, setTarget] = useState<EditorTarget>();
   const faults = useMemo(() => faultsOf(check.error), [check.error]);
-  return { base, draft, check, faults, target, setTarget };
+  return { base, draft, check, faults };
 }
 
 /** Edits the files of the current version, shows what that changes, and saves a new version. */
 function Editor({ template, version }: EditorProps): ReactNode {
-  const { base, draft, check, faults, target, setTarget } = useEditing(version);
+  const { base, draft, check, faults } = useEditing(version);
   const [isReviewing, setIsReviewing] = useState(false);
   const navigate = useNavigate();
   const toasts = useToasts();
@@ -61,14 +59,11 @@ function Editor({ template, version }: EditorProps): ReactNode {
   return (
     <div className="rciots-stack">
       <RootField draft={draft} />
-      <FilesEditor draft={draft} faults={faults} target={target} />
+      <FilesEditor draft={draft} faults={faults} />
       <FaultList
         error={check.error}
         title={faults.length === 0 ? "It was refused" : "The files have faults"}
-        onOpen={(fault) => {
-          if (fault.file !== undefined) draft.show(fault.file);
-          setTarget({ line: fault.line ?? 1, column: fault.column });
-        }}
+        onOpen={(fault) => draft.reveal(fault)}
       />
       {check.data !== undefined && !isReviewing && <CheckedDraftView checked={check.data} />}
       <ActionList>

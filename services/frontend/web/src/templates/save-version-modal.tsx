@@ -107,7 +107,7 @@ export function SaveVersionModal(props: SaveVersionModalProps): ReactNode {
           {!isRefused && <FaultList error={save.error} title="It was refused" />}
           {isConflict && (
             <Alert variant="warning" isInline title="Somebody else changed the template while you edited">
-              Your edits are kept. Saving puts them on top: what differs below goes as you have it.
+              Your edits are kept. Saved on top, the files below become as you have them.
             </Alert>
           )}
           {isConflict ? (

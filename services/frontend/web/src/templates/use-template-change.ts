@@ -1,6 +1,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useApi } from "../api/api-context.ts";
 import { ifMatch, unwrap } from "../api/client.ts";
+import { hasCode } from "../api/problem.ts";
 import type { paths } from "../api/schema.ts";
 import type { Template } from "./template-queries.ts";
 
@@ -24,6 +25,10 @@ export function useTemplateChange(id: string, onChanged: (template: Template) =>
     async onSuccess(template) {
       await queries.invalidateQueries({ queryKey: ["templates"] });
       onChanged(template);
+    },
+    async onError(error) {
+      // What is there now is what the edits are to be compared with.
+      if (hasCode(error, "version_conflict")) await queries.invalidateQueries({ queryKey: ["templates"] });
     },
   });
 }

@@ -25,13 +25,20 @@ function toDiagnostics(state: EditorState, faults: readonly EditorFault[]): Diag
 }
 
 /** The CodeMirror view in `host`; what React says later is brought into it by the effects below. */
-function useView(host: RefObject<HTMLDivElement | null>, props: Props): RefObject<EditorView | null> {
+function useView(
+  host: RefObject<HTMLDivElement | null>,
+  shown: RefObject<string>,
+  props: Props,
+): RefObject<EditorView | null> {
   const view = useRef<EditorView | null>(null);
   const look = useRef(new Compartment());
   const isDark = useIsDark();
   const { label, language = "yaml", hintId } = props;
   const isReadOnly = props.onChange === undefined;
-  const changed = useEffectEvent((text: string) => props.onChange?.(text));
+  const changed = useEffectEvent((text: string) => {
+    shown.current = text;
+    props.onChange?.(text);
+  });
   const initial = useEffectEvent((): Extension => [
     basicSetup,
     isReadOnly ? [] : keymap.of([indentWithTab]),
@@ -73,13 +80,14 @@ function goTo(view: EditorView, target: EditorTarget): void {
 /** Use `CodeEditor`, which loads this when it is needed. */
 export function CodeMirrorEditor(props: Props): ReactNode {
   const host = useRef<HTMLDivElement>(null);
-  const view = useView(host, props);
   const { value, faults = noFaults, target } = props;
+  const shown = useRef(value);
+  const view = useView(host, shown, props);
 
   useEffect(() => {
     const current = view.current;
     // The editor's own text comes back as `value`: only what came from elsewhere is put in.
-    if (current === null || current.state.doc.toString() === value) return;
+    if (current === null || shown.current === value) return;
     current.dispatch({ changes: { from: 0, to: current.state.doc.length, insert: value } });
   }, [view, value]);
 

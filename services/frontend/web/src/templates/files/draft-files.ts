@@ -1,4 +1,4 @@
-import { clashFault } from "./file-path.ts";
+import { byteLength, clashFault } from "./file-path.ts";
 
 /** Files of a template while they are edited: content by path. */
 export type DraftFiles = ReadonlyMap<string, string>;
@@ -38,6 +38,27 @@ export function renameFault(draft: DraftFiles, from: string, to: string): string
 
 export function isSameDraft(a: DraftFiles, b: DraftFiles): boolean {
   return a.size === b.size && [...a].every(([path, content]) => b.get(path) === content);
+}
+
+/** Files with what is told of them; kept up as they are edited, so that a keystroke costs no pass over all. */
+export interface DraftState {
+  files: DraftFiles;
+  /** The same list as long as no file comes, goes or is renamed. */
+  paths: readonly string[];
+  totalBytes: number;
+}
+
+export function stateOf(files: DraftFiles): DraftState {
+  const totalBytes = [...files.values()].reduce((sum, content) => sum + byteLength(content), 0);
+  return { files, paths: [...files.keys()], totalBytes };
+}
+
+/** With other content of a file that is there. */
+export function written(state: DraftState, path: string, content: string): DraftState {
+  const before = state.files.get(path);
+  if (before === undefined) return stateOf(withFile(state.files, path, content));
+  const totalBytes = state.totalBytes + byteLength(content) - byteLength(before);
+  return { files: withFile(state.files, path, content), paths: state.paths, totalBytes };
 }
 
 export interface FileChange {

@@ -5,7 +5,7 @@ import { ExclamationCircleIcon } from "@patternfly/react-icons/dist/esm/icons/ex
 import { FileIcon } from "@patternfly/react-icons/dist/esm/icons/file-icon";
 import { FolderIcon } from "@patternfly/react-icons/dist/esm/icons/folder-icon";
 import { FolderOpenIcon } from "@patternfly/react-icons/dist/esm/icons/folder-open-icon";
-import { useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
+import { memo, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
 import { foldersOf } from "./file-path.ts";
 import { buildTree, visibleRows, type TreeNode, type TreeRow } from "./file-tree.ts";
 
@@ -97,8 +97,7 @@ function rowAfter(rows: readonly TreeRow[], index: number, key: string): TreeRow
   return undefined;
 }
 
-/** Files by their folders; arrow keys as in every tree. */
-export function FileTreeView({ paths, selected, onSelect, faultCounts }: FileTreeViewProps): ReactNode {
+function Tree({ paths, selected, onSelect, faultCounts }: FileTreeViewProps): ReactNode {
   const { open, toggle } = useOpenFolders(paths, selected);
   const tree = useMemo(() => buildTree(paths), [paths]);
   const rows = useMemo(() => visibleRows(tree, open), [tree, open]);
@@ -145,3 +144,6 @@ export function FileTreeView({ paths, selected, onSelect, faultCounts }: FileTre
     </div>
   );
 }
+
+/** Files by their folders; arrow keys as in every tree. Typing in the editor beside it doesn't draw it again. */
+export const FileTreeView = memo(Tree);

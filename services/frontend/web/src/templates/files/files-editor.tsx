@@ -8,7 +8,6 @@ import {
 import { CodeIcon } from "@patternfly/react-icons/dist/esm/icons/code-icon";
 import { useMemo, useState, type DragEvent, type ReactNode } from "react";
 import { CodeEditor } from "../../components/code-editor/code-editor.tsx";
-import type { EditorTarget } from "../../components/code-editor/editor-fault.ts";
 import { ConfirmModal } from "../../components/confirm-modal.tsx";
 import { useToasts } from "../../components/toasts.ts";
 import { renameFault } from "./draft-files.ts";
@@ -18,6 +17,7 @@ import { FileNameModal } from "./file-name-modal.tsx";
 import { clashFault, fileLimits, folderOf, formatBytes, isYaml, joinPath } from "./file-path.ts";
 import { FileToolbar } from "./file-toolbar.tsx";
 import { FileTreeView } from "./file-tree-view.tsx";
+import { countOf } from "../usage-health.ts";
 import { starterFiles } from "./starter-files.ts";
 import type { UploadedFile } from "./upload.ts";
 import type { Draft } from "./use-draft.ts";
@@ -25,8 +25,6 @@ import type { Draft } from "./use-draft.ts";
 interface FilesEditorProps {
   draft: Draft;
   faults: readonly FileFault[];
-  /** A place to open; a new object opens it again. */
-  target?: EditorTarget | undefined;
 }
 
 type Dialog = "add" | "rename" | "delete" | null;
@@ -36,8 +34,8 @@ function useUpload(draft: Draft): (files: UploadedFile[]) => void {
   return (files) => {
     draft
       .upload(files)
-      .then(({ addedCount, skipped }) => {
-        if (addedCount > 0) toasts.add({ title: `${addedCount} file${addedCount === 1 ? "" : "s"} added` });
+      .then(({ added, skipped }) => {
+        if (added.size > 0) toasts.add({ title: `${countOf(added.size, "file")} added` });
         const [first] = skipped;
         if (first === undefined) return;
         const others = skipped.length === 1 ? "" : ` And ${skipped.length - 1} more.`;
@@ -126,13 +124,12 @@ function Dialogs(props: { draft: Draft; dialog: Dialog; onClose: () => void }): 
 }
 
 /** The files of a draft: a tree, and an editor for the one that is open. Files and folders can be dropped on it. */
-export function FilesEditor({ draft, faults, target }: FilesEditorProps): ReactNode {
+export function FilesEditor({ draft, faults }: FilesEditorProps): ReactNode {
   const [dialog, setDialog] = useState<Dialog>(null);
   const [isOver, setIsOver] = useState(false);
   const upload = useUpload(draft);
   const toasts = useToasts();
   const { files, open } = draft;
-  const paths = useMemo(() => [...files.keys()], [files]);
   const counts = useMemo(() => countByFile(faults), [faults]);
   const marks = useMemo(() => (open === null ? [] : marksOf(faults, open)), [faults, open]);
   const drop = (event: DragEvent): void => {
@@ -162,7 +159,12 @@ export function FilesEditor({ draft, faults, target }: FilesEditorProps): ReactN
           onDelete={() => setDialog("delete")}
           onUpload={upload}
         />
-        <FileTreeView paths={paths} selected={draft.selected} onSelect={draft.select} faultCounts={counts} />
+        <FileTreeView
+          paths={draft.paths}
+          selected={draft.selected}
+          onSelect={draft.select}
+          faultCounts={counts}
+        />
         <p className="rciots-files-size">
           {files.size} of {fileLimits.maxFiles} files, {formatBytes(draft.totalBytes)} of{" "}
           {formatBytes(fileLimits.maxTotalBytes)}
@@ -178,7 +180,7 @@ export function FilesEditor({ draft, faults, target }: FilesEditorProps): ReactN
             value={files.get(open) ?? ""}
             language={isYaml(open) ? "yaml" : "text"}
             faults={marks}
-            target={target}
+            target={draft.target}
             height="fill"
             onChange={(content) => draft.write(open, content)}
           />

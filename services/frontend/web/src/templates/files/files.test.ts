@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { changesBetween, draftOf, isSameDraft, renamed, renameFault, withoutPath } from "./draft-files.ts";
+import {
+  changesBetween,
+  draftOf,
+  isSameDraft,
+  renamed,
+  renameFault,
+  stateOf,
+  withoutPath,
+  written,
+} from "./draft-files.ts";
 import { clashFault, foldersOf, kustomizationFolders, pathFault } from "./file-path.ts";
 import { buildTree, visibleRows } from "./file-tree.ts";
 import { addUploads, withoutCommonFolder, type UploadedFile } from "./upload.ts";
@@ -66,6 +75,15 @@ describe("when files are edited", () => {
     assert.match(renameFault(files, "base", "base2") ?? "", /folder already/);
   });
 
+  it("counts bytes as they are typed, and keeps the list of paths meanwhile", () => {
+    const before = stateOf(draft("a", "b"));
+    const after = written(before, "a", "é");
+    assert.deepEqual([before.totalBytes, after.totalBytes], [6, 5]);
+    assert.equal(after.paths, before.paths);
+    assert.deepEqual(written(after, "c", "x").paths, ["a", "b", "c"]);
+    assert.deepEqual(stateOf(after.files), after);
+  });
+
   it("tells what differs", () => {
     const [before, after] = [draft("same", "gone", "other"), draft("same", "new", "other")];
     assert.deepEqual(changesBetween(before, new Map(after).set("other", "x")), [
@@ -96,8 +114,7 @@ describe("when files are uploaded", () => {
       upload("big.yaml", new Uint8Array(1_048_577)),
       upload("A.yaml", "clash"),
     ]);
-    assert.deepEqual([...outcome.files], [["a.yaml", "new"]]);
-    assert.equal(outcome.addedCount, 1);
+    assert.deepEqual([...outcome.added], [["a.yaml", "new"]]);
     assert.deepEqual(
       outcome.skipped.map(({ path, reason }) => [path, reason.split(" ").at(-1)]),
       [
@@ -111,9 +128,9 @@ describe("when files are uploaded", () => {
   it("holds the limits of files and bytes", async () => {
     const many = Array.from({ length: 1_001 }, (_, index) => upload(`f${index}.yaml`, "x"));
     const counted = await addUploads(new Map(), many);
-    assert.deepEqual([counted.files.size, counted.skipped.length], [1_000, 1]);
+    assert.deepEqual([counted.added.size, counted.skipped.length], [1_000, 1]);
     const large = Array.from({ length: 9 }, (_, index) => upload(`f${index}.yaml`, "x".repeat(1_048_576)));
     const weighed = await addUploads(new Map(), large);
-    assert.deepEqual([weighed.addedCount, weighed.skipped[0]?.path], [8, "f8.yaml"]);
+    assert.deepEqual([weighed.added.size, weighed.skipped[0]?.path], [8, "f8.yaml"]);
   });
 });

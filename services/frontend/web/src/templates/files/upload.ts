@@ -10,8 +10,7 @@ export interface UploadedFile {
 }
 
 export interface UploadOutcome {
-  files: DraftFiles;
-  addedCount: number;
+  added: DraftFiles;
   /** What was left out, and why. */
   skipped: { path: string; reason: string }[];
 }
@@ -56,7 +55,7 @@ function refusal({ path, sizeBytes }: UploadedFile, files: DraftFiles, totalByte
   return clashFault(path, others);
 }
 
-/** Adds what was uploaded to a draft; a file of the same path is replaced. */
+/** What can be added to a draft of what was uploaded; a file of the same path takes its place. */
 export async function addUploads(
   draft: DraftFiles,
   uploads: readonly UploadedFile[],
@@ -64,7 +63,7 @@ export async function addUploads(
   const files = new Map(draft);
   const skipped: UploadOutcome["skipped"] = [];
   let totalBytes = [...draft.values()].reduce((sum, content) => sum + byteLength(content), 0);
-  let addedCount = 0;
+  const added = new Map<string, string>();
   for (const upload of uploads) {
     if (isLeftOut(upload.path)) continue;
     const reason = refusal(upload, files, totalBytes);
@@ -75,7 +74,7 @@ export async function addUploads(
     }
     totalBytes += upload.sizeBytes - byteLength(files.get(upload.path) ?? "");
     files.set(upload.path, text);
-    addedCount += 1;
+    added.set(upload.path, text);
   }
-  return { files, addedCount, skipped };
+  return { added, skipped };
 }
