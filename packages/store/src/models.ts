@@ -99,6 +99,24 @@ export interface ApiToken {
   createdAt: Date;
 }
 
+/** An offer to join an organisation, to the person of one e-mail address; gone once it is accepted. */
+export interface Invitation {
+  _id: string;
+  organizationId: string;
+  /** In lower case; one invitation of an organisation for each. */
+  email: string;
+  role: Role;
+  /** Hash of the one-time token in the link. */
+  tokenHash: string;
+  invitedBy: { id: string; name: string };
+  /** When the link was last sent by mail; null where it was only handed over. */
+  sentAt: Date | null;
+  /** While somebody is accepting it, nobody else can; a claim that was not finished lapses then. */
+  claimedUntil: Date | null;
+  createdAt: Date;
+  expiresAt: Date;
+}
+
 export interface ProvisioningToken {
   _id: string;
   organizationId: string;
@@ -511,6 +529,27 @@ const apiToken = new Schema<ApiToken>(
 apiToken.index({ hash: 1 }, { unique: true });
 apiToken.index({ organizationId: 1, _id: -1 });
 
+const invitation = new Schema<Invitation>(
+  {
+    _id: id,
+    organizationId: id,
+    email: text,
+    role: text,
+    tokenHash: text,
+    invitedBy: mixed,
+    sentAt: dateOrNull,
+    claimedUntil: dateOrNull,
+    createdAt: date,
+    expiresAt: date,
+  },
+  options,
+);
+invitation.index({ tokenHash: 1 }, { unique: true });
+invitation.index({ organizationId: 1, email: 1 }, { unique: true });
+invitation.index({ organizationId: 1, _id: -1 });
+/** A month after they expired: until then they are listed as expired, to be sent again. */
+invitation.index({ expiresAt: 1 }, { expireAfterSeconds: 2_592_000 });
+
 const provisioningToken = new Schema<ProvisioningToken>(
   {
     _id: id,
@@ -750,6 +789,7 @@ export function createModels(connection: Connection) {
     signUps: connection.model("SignUp", signUp, "signUps"),
     accountLinks: connection.model("AccountLink", accountLink, "accountLinks"),
     apiTokens: connection.model("ApiToken", apiToken, "apiTokens"),
+    invitations: connection.model("Invitation", invitation, "invitations"),
     provisioningTokens: connection.model("ProvisioningToken", provisioningToken, "provisioningTokens"),
     devices: connection.model("Device", device, "devices"),
     deviceRevisions: connection.model("DeviceRevision", deviceRevision, "deviceRevisions"),

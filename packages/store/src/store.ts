@@ -12,6 +12,7 @@ import { createDeviceSessionRepository } from "./repositories/device-sessions.re
 import { createDeviceRepository } from "./repositories/devices.repository.ts";
 import { createEventRepository } from "./repositories/events.repository.ts";
 import { createFleetSampleRepository } from "./repositories/fleet-samples.repository.ts";
+import { createInvitationRepository } from "./repositories/invitations.repository.ts";
 import { createLeaseRepository } from "./repositories/leases.repository.ts";
 import { createOrganizationRepository } from "./repositories/organizations.repository.ts";
 import { createPlatformValueRepository } from "./repositories/platform-values.repository.ts";
@@ -43,6 +44,7 @@ export async function createStore(options: { uri: string; maxPoolSize?: number }
     devices: createDeviceRepository(models),
     events: createEventRepository(models),
     fleetSamples: createFleetSampleRepository(models),
+    invitations: createInvitationRepository(models),
     leases: createLeaseRepository(models),
     organizations: createOrganizationRepository(models),
     platformValues: createPlatformValueRepository(models),

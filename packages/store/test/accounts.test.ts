@@ -74,6 +74,10 @@ describeStore("accounts", (context) => {
       assert.equal(await accounts.countMembers(one, "owner"), 0);
       assert.equal(await accounts.countMembers(one, "viewer"), 1);
       assert.equal(await accounts.countMembers(other, "owner"), 1);
+      await accounts.insertUser(
+        user({ status: "disabled", memberships: [{ organizationId: other, role: "owner" }] }),
+      );
+      assert.equal(await accounts.countMembers(other, "owner"), 1, "who can't sign in doesn't count");
     });
 
     it("lists members in pages that neither repeat nor lose one while people are added", async () => {
@@ -272,6 +276,8 @@ describeStore("accounts", (context) => {
       const found = await organizations.findMany([other._id, newId("org"), stored._id]);
       assert.deepEqual(found.map(({ _id }) => _id).sort(), [stored._id, other._id].sort());
       assert.deepEqual(await organizations.findMany([]), []);
+      await organizations.delete(stored._id);
+      assert.deepEqual(await organizations.findMany([stored._id, other._id]), [other]);
     });
 
     it("lists all of them, oldest first", async () => {

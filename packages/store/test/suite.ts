@@ -10,6 +10,7 @@ export const testedIn: Record<RepositoryName, string> = {
   accountLinks: "account-links",
   secondFactors: "account-links",
   organizations: "accounts",
+  invitations: "invitations",
   leases: "platform",
   platformValues: "platform",
   events: "platform",

@@ -5,6 +5,7 @@ import { createBackground } from "./accounts/background.ts";
 import { apiTokenRoutes } from "./api-tokens/api-tokens.routes.ts";
 import { createApiTokensService } from "./api-tokens/api-tokens.service.ts";
 import { createAudit } from "./audit/audit.ts";
+import { createLoginGuard } from "./auth/login-guard.ts";
 import { createPasswords } from "./auth/password.ts";
 import { bulkRoutes } from "./devices/bulk.routes.ts";
 import { createBulkService } from "./devices/bulk.service.ts";
@@ -14,11 +15,15 @@ import { createDeviceDirectory } from "./devices/device-directory.ts";
 import { deviceRoutes } from "./devices/devices.routes.ts";
 import { createDevicesService } from "./devices/devices.service.ts";
 import { createOverlayRendererLoop } from "./devices/overlay-renderer.ts";
+import { createExclusive } from "./exclusive.ts";
 import { eventRoutes } from "./events/events.ts";
 import type { FrontendOptions } from "./frontend.ts";
 import { gitCredentialRoutes } from "./git-credentials/git-credentials.routes.ts";
 import { createGitCredentialsService } from "./git-credentials/git-credentials.service.ts";
 import type { Route } from "./http/route.ts";
+import { createAcceptanceService } from "./invitations/acceptance.service.ts";
+import { invitationRoutes } from "./invitations/invitations.routes.ts";
+import { createInvitationsService } from "./invitations/invitations.service.ts";
 import { memberRoutes } from "./members/members.routes.ts";
 import { createMembersService } from "./members/members.service.ts";
 import { organizationRoutes } from "./organization/organization.routes.ts";
@@ -69,6 +74,7 @@ export function createServices(options: FrontendOptions & { chartVersion: string
 
   const audit = createAudit({ store, bus });
   const passwords = createPasswords();
+  const guard = createLoginGuard(options.loginLimits);
   const background = createBackground({ logger });
   const apiTokens = createApiTokensService({ store, audit, bus });
   const accounts = createAccountsService({ store, passwords });
@@ -84,11 +90,21 @@ export function createServices(options: FrontendOptions & { chartVersion: string
     consoleUrl: publicUrls.console,
     isSignUpOpen: options.signUp === "open",
     sessionMs,
-    loginLimits: options.loginLimits,
+    guard,
     accountLimits: options.accountLimits,
   });
-  const members = createMembersService({ store, accounts, audit, bus });
-  const organizations = createOrganizationService({ store, vault, audit, bus, members });
+  const exclusively = createExclusive({ store });
+  const members = createMembersService({ store, accounts, audit, bus, exclusively });
+  const invitations = createInvitationsService({
+    store,
+    audit,
+    exclusively,
+    mailer: options.mailer,
+    consoleUrl: publicUrls.console,
+  });
+  const acceptance = createAcceptanceService({ store, accounts, members, passwords, guard, audit });
+  const signUp = options.signUp ?? "closed";
+  const organizations = createOrganizationService({ store, vault, audit, bus, members, signUp });
   const provisioningTokens = createProvisioningTokensService({ store, audit });
 
   const overlayLoop = createOverlayRendererLoop({
@@ -136,8 +152,9 @@ export function createServices(options: FrontendOptions & { chartVersion: string
     routes: [
       ...accountRoutes,
       ...apiTokenRoutes({ apiTokens }),
-      ...organizationRoutes({ organizations }),
+      ...organizationRoutes({ organizations, members }),
       ...memberRoutes({ members }),
+      ...invitationRoutes({ invitations, acceptance }),
       ...provisioningTokenRoutes({ provisioningTokens, publicUrls, caFingerprint, chartVersion }),
       ...bulkRoutes({ bulk }),
       ...deviceRoutes({ devices, store }),

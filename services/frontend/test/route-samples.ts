@@ -1,6 +1,7 @@
 /* eslint-disable @typescript-eslint/no-unsafe-member-access --
    answers have bodies of every shape; what they must hold is checked by the tests */
 import { hashToken, newId, newToken } from "@rciots/runtime";
+import type { Invitation, Store } from "@rciots/store";
 import type { ApiFixture } from "./api-fixture.ts";
 
 /** A call that works for whoever may make it. */
@@ -11,6 +12,7 @@ export interface Sample {
   body?: unknown;
   /** Other bodies and queries: every identifier that the route takes must be in one of them. */
   also?: Pick<Sample, "params" | "query" | "body">[];
+  headers?: Record<string, string>;
   /** Where something other than the route's success is right, such as a template that isn't from Git. */
   status?: number;
 }
@@ -22,6 +24,29 @@ export const kustomization = [
     content: "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: settings }\ndata: { greeting: hello }\n",
   },
 ];
+
+/** Stores an invitation that is good for a minute, and returns its id. */
+export async function insertInvitation(
+  store: Store,
+  organizationId: string,
+  fields: Partial<Invitation> = {},
+): Promise<string> {
+  const _id = newId("inv");
+  await store.invitations.insert({
+    _id,
+    organizationId,
+    email: `${_id.toLowerCase()}@example.com`,
+    role: "viewer",
+    tokenHash: hashToken(newToken("rci")),
+    invitedBy: { id: newId("usr"), name: "admin" },
+    sentAt: null,
+    claimedUntil: null,
+    createdAt: new Date(),
+    expiresAt: new Date(Date.now() + 60_000),
+    ...fields,
+  });
+  return _id;
+}
 
 /** A sample for a call with this bearer value. */
 export type MakeSample = (as: string | undefined) => Promise<Sample> | Sample;
@@ -114,6 +139,27 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
     });
     return id;
   };
+  /** What a call says to be about another organisation, of which the caller is made a viewer. */
+  const elsewhere = async (as?: string): Promise<Record<string, string>> => {
+    const session = as === undefined ? null : await store.accounts.findSession(hashToken(as));
+    const account = session === null ? null : await store.accounts.findUser(session.userId);
+    if (account === null) return {};
+    const other = await api.createOrganization();
+    const joined = [...account.memberships, { organizationId: other, role: "viewer" as const }];
+    await store.accounts.replaceMemberships(account._id, account.memberships, joined);
+    return { "x-rciots-organization": other };
+  };
+  /** The token of an invitation to another organisation, for whoever makes the call or for a new address. */
+  const invitationToken = async (as?: string): Promise<string> => {
+    const token = newToken("rci");
+    const session = as === undefined ? null : await store.accounts.findSession(hashToken(as));
+    const account = session === null ? null : await store.accounts.findUser(session.userId);
+    await insertInvitation(store, await api.createOrganization(), {
+      tokenHash: hashToken(token),
+      ...(account === null ? {} : { email: account.email }),
+    });
+    return token;
+  };
   const on = async (id: string | Promise<string>, rest: Omit<Sample, "params"> = {}): Promise<Sample> => ({
     params: { id: await id },
     ...rest,
@@ -173,6 +219,20 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
     listOrganizations: () => ({}),
     createOrganization: () => ({ body: { name: newId("organization") } }),
     setOrganizationStatus: async () => on(await api.createOrganization(), { body: { status: "suspended" } }),
+    leaveOrganization: async (as) => ({ headers: await elsewhere(as) }),
+    createInvitation: () => ({ body: { email: `${newId("m")}@example.com`, role: "viewer" } }),
+    listInvitations: () => ({}),
+    resendInvitation: () => on(insertInvitation(store, organizationId)),
+    revokeInvitation: () => on(insertInvitation(store, organizationId)),
+    inspectInvitation: async () => ({ body: { token: await invitationToken() } }),
+    acceptInvitation: async (as) => ({ body: { token: await invitationToken(as) } }),
+    acceptInvitationWithAccount: async () => ({
+      body: {
+        token: await invitationToken(),
+        username: newId("m").toLowerCase(),
+        password: "a password of length",
+      },
+    }),
     listMembers: () => ({}),
     createMember: () => {
       const username = newId("m").toLowerCase();

@@ -64,8 +64,12 @@ export function createAccountRepository({ users, sessions, apiTokens }: Models) 
       return changed.matchedCount === 1;
     },
 
+    /** Members of this role whose account is active. */
     async countMembers(organizationId: string, role: Role): Promise<number> {
-      return users.countDocuments({ memberships: { $elemMatch: { organizationId, role } } });
+      return users.countDocuments({
+        status: "active",
+        memberships: { $elemMatch: { organizationId, role } },
+      });
     },
 
     async insertSession(session: Session): Promise<void> {

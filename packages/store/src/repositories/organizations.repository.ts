@@ -29,6 +29,11 @@ export function createOrganizationRepository({ organizations }: Models) {
         .lean<Organization[]>();
     },
 
+    /** Of one that nothing belongs to. */
+    async delete(organizationId: string): Promise<void> {
+      await organizations.deleteOne({ _id: organizationId });
+    },
+
     /** Rejects with a duplicate key where another organisation has the name. */
     async update(
       organizationId: string,

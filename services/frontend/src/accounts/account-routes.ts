@@ -2,7 +2,7 @@ import type { Bus, Vault } from "@rciots/runtime";
 import type { Store } from "@rciots/store";
 import type { Audit } from "../audit/audit.ts";
 import { createCredentialsService } from "../auth/credentials.service.ts";
-import { createLoginGuard, type LoginLimits } from "../auth/login-guard.ts";
+import type { LoginGuard } from "../auth/login-guard.ts";
 import type { Passwords } from "../auth/password.ts";
 import { secondFactorRoutes } from "../auth/second-factor.routes.ts";
 import { createSecondFactorService } from "../auth/second-factor.service.ts";
@@ -35,15 +35,14 @@ export interface AccountRoutesOptions {
   consoleUrl: string | undefined;
   isSignUpOpen: boolean;
   sessionMs: number;
-  loginLimits: LoginLimits | undefined;
+  guard: LoginGuard;
   accountLimits: AccountLimits | undefined;
 }
 
 /** Everything about people's own accounts: signing up and in, the profile, and the way back in. */
 export function createAccountRoutes(options: AccountRoutesOptions): Route[] {
-  const { store, vault, audit, bus, passwords, accounts, background, mailer, consoleUrl, sessionMs } =
+  const { store, vault, audit, bus, passwords, accounts, background, mailer, consoleUrl, sessionMs, guard } =
     options;
-  const guard = createLoginGuard(options.loginLimits);
   const limits = createRequestLimits(options.accountLimits);
   const mails = createAccountMails({ mailer, consoleUrl, limits });
   const links = createOneTimeLinks({ store, guard });

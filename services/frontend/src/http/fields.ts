@@ -4,6 +4,8 @@ import { z } from "zod";
 /** `{ id }` of a path. */
 export const idParams = (prefix: string) => z.strictObject({ id: idField(prefix) });
 
+export const roleField = z.enum(["owner", "admin", "operator", "viewer"]);
+
 /** A name that people give: one line, trimmed, without control characters. */
 export const titleField = z
   .string()

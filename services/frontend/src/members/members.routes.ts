@@ -5,11 +5,9 @@ import { hasRole, type Member } from "../auth/caller.ts";
 import { newPasswordField } from "../auth/password.ts";
 import { secondFactorOf } from "../auth/second-factor.service.ts";
 import { mapPage, pageOf, pageQuery } from "../http/cursor.ts";
-import { idParams } from "../http/fields.ts";
+import { idParams, roleField } from "../http/fields.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 import { roleIn, type MembersService } from "./members.service.ts";
-
-const roleField = z.enum(["owner", "admin", "operator", "viewer"]);
 
 const memberSchema = z
   .object({
@@ -103,7 +101,8 @@ export function memberRoutes({ members }: { members: MembersService }): Route[] 
       id: "removeMember",
       tag,
       summary: "Remove somebody from the organisation",
-      description: "The API tokens of this membership stop working at once.",
+      description:
+        "The API tokens of this membership stop working at once; invitations from this person are revoked.",
       access: "admin",
       sessionOnly: true,
       params,

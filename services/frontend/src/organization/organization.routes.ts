@@ -3,6 +3,7 @@ import { z } from "zod";
 import { mapPage, pageOf, pageQuery } from "../http/cursor.ts";
 import { idParams, titleField } from "../http/fields.ts";
 import { defineAccountRoute, defineRoute, type Route } from "../http/route.ts";
+import type { MembersService } from "../members/members.service.ts";
 import type { OrganizationService } from "./organization.service.ts";
 
 const organizationSchema = z
@@ -23,7 +24,13 @@ const view = ({ _id, name, status, createdAt }: Organization): z.input<typeof or
 
 const tag = "Organisation";
 
-export function organizationRoutes({ organizations }: { organizations: OrganizationService }): Route[] {
+export function organizationRoutes({
+  organizations,
+  members,
+}: {
+  organizations: OrganizationService;
+  members: Pick<MembersService, "leave">;
+}): Route[] {
   return [
     defineRoute({
       method: "get",
@@ -49,6 +56,23 @@ export function organizationRoutes({ organizations }: { organizations: Organizat
       problems: [409],
       async handler({ caller, body, context }) {
         return { body: view(await organizations.rename({ caller, context }, body.name)) };
+      },
+    }),
+    defineRoute({
+      method: "post",
+      path: "/organization/leave",
+      id: "leaveOrganization",
+      tag,
+      summary: "Leave the organisation",
+      description:
+        "Your API tokens in it stop working, your invitations are revoked. The last owner can't leave.",
+      access: "viewer",
+      sessionOnly: true,
+      success: { status: 204, about: "Left." },
+      problems: [409],
+      async handler({ caller, context }) {
+        await members.leave({ caller, context });
+        return { body: undefined };
       },
     }),
     defineRoute({
@@ -88,8 +112,11 @@ export function organizationRoutes({ organizations }: { organizations: Organizat
       path: "/organizations",
       id: "createOrganization",
       tag,
-      summary: "Create an organisation",
-      access: "platform-admin",
+      summary: "Create an organisation of your own",
+      description:
+        "Where sign-up is closed, for administrators of the platform only. Nobody else owns more than twenty.",
+      access: "signed-in",
+      sessionOnly: true,
       body: z.strictObject({ name: titleField }),
       success: { status: 201, about: "Created.", schema: organizationSchema },
       problems: [409],

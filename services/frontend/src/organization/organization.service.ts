@@ -1,9 +1,12 @@
-import { conflict, newId, notFound, type Bus, type Vault } from "@rciots/runtime";
+import { conflict, forbidden, newId, notFound, type Bus, type Vault } from "@rciots/runtime";
 import { isDuplicateKey, type Organization, type Store } from "@rciots/store";
 import { difference, type Acting, type Audit } from "../audit/audit.ts";
 import type { Caller, Member } from "../auth/caller.ts";
 import { readPage, type Page } from "../http/cursor.ts";
-import type { MembersService } from "../members/members.service.ts";
+import { checkOwned, type MembersService } from "../members/members.service.ts";
+
+/** Of one person who does not administer the platform. */
+const maxOwnedOrganizations = 20;
 
 export type OrganizationService = ReturnType<typeof createOrganizationService>;
 
@@ -31,13 +34,15 @@ export function newOrganization(options: {
 }
 
 export function createOrganizationService(options: {
-  store: Pick<Store, "organizations" | "authorities">;
+  store: Pick<Store, "accounts" | "organizations" | "authorities">;
   vault: Pick<Vault, "createDataKey" | "wrapDataKey">;
   audit: Audit;
   bus: Bus;
-  members: Pick<MembersService, "addOwner">;
+  members: Pick<MembersService, "join">;
+  /** Whether anybody may create one, or administrators of the platform only. */
+  signUp: "open" | "closed";
 }) {
-  const { store, vault, audit, bus, members } = options;
+  const { store, vault, audit, bus, members, signUp } = options;
 
   async function get(organizationId: string): Promise<Organization> {
     const found = await store.organizations.find(organizationId);
@@ -83,11 +88,24 @@ export function createOrganizationService(options: {
 
     /** Whoever creates it is its first owner. */
     async create(acting: AccountActing, name: string): Promise<Organization> {
+      const { isPlatformAdmin, userId } = acting.caller;
+      if (signUp === "closed" && !isPlatformAdmin) {
+        throw forbidden({
+          code: "signup_closed",
+          message: "Here only an administrator of the platform creates organisations; ask one.",
+        });
+      }
+      const maxOwned = isPlatformAdmin ? undefined : maxOwnedOrganizations;
+      const creator = await store.accounts.findUser(userId);
+      if (creator !== null && maxOwned !== undefined) checkOwned(creator, maxOwned);
       const organization = newOrganization({ name, vault });
       await store.organizations.insert(organization).catch((error: unknown) => {
         throw isDuplicateKey(error) ? nameTaken(name) : error;
       });
-      await members.addOwner(organization._id, acting.caller.userId);
+      await members.join(userId, organization._id, "owner", maxOwned).catch(async (error: unknown) => {
+        await store.organizations.delete(organization._id);
+        throw error;
+      });
       await audit.record(acting, {
         organizationId: organization._id,
         kind: "organization.created",
