@@ -15,7 +15,19 @@ export interface Organization {
   status: "active" | "suspended";
   /** The organisation's data key, wrapped by the platform's master key. */
   dataKey: Sealed;
+  /** Absent or null: it can be worked with from everywhere. */
+  allowLists?: AllowLists | null;
   createdAt: Date;
+}
+
+/** Addresses and networks from which an organisation can be worked with; an empty list allows all. */
+export interface AllowLists {
+  /** For API tokens. */
+  apiTokens: string[];
+  /** For sessions of people. */
+  console: string[];
+  /** Grows with each change. */
+  version: number;
 }
 
 export type Role = "owner" | "admin" | "operator" | "viewer";
@@ -445,7 +457,14 @@ const boolean = { type: Boolean, required: true } as const;
 const strings = { type: [String], required: true } as const;
 
 const organization = new Schema<Organization>(
-  { _id: id, name: text, status: text, dataKey: text, createdAt: date },
+  {
+    _id: id,
+    name: text,
+    status: text,
+    dataKey: text,
+    allowLists: { type: Schema.Types.Mixed },
+    createdAt: date,
+  },
   options,
 );
 organization.index({ name: 1 }, { unique: true });
@@ -766,8 +785,6 @@ const event = new Schema<Event>(
 );
 event.index({ organizationId: 1, _id: -1 });
 event.index({ deviceId: 1, _id: -1 });
-/** A year. */
-event.index({ at: 1 }, { expireAfterSeconds: 31_536_000 });
 
 const fleetSample = new Schema<FleetSample>(
   { _id: id, organizationId: id, at: date, total: number, online: number, healthy: number },

@@ -1,4 +1,5 @@
 import { createConnection } from "mongoose";
+import { expireEvents } from "./expire-events.ts";
 import { createModels } from "./models.ts";
 import { createAccountLinkRepository } from "./repositories/account-links.repository.ts";
 import { createAccountRepository } from "./repositories/accounts.repository.ts";
@@ -19,10 +20,18 @@ import { createPlatformValueRepository } from "./repositories/platform-values.re
 import { createProvisioningTokenRepository } from "./repositories/provisioning-tokens.repository.ts";
 import { createSecondFactorRepository } from "./repositories/second-factors.repository.ts";
 import { createSecretRepository } from "./repositories/secrets.repository.ts";
+import { createUserDirectoryRepository } from "./repositories/user-directory.repository.ts";
 import { createTemplateRepository } from "./repositories/templates.repository.ts";
 
+const defaultEventRetentionMs = 400 * 86_400_000;
+
 /** Connects to a MongoDB (or the embedded one), builds the indexes, and offers the repositories. */
-export async function createStore(options: { uri: string; maxPoolSize?: number }) {
+export async function createStore(options: {
+  uri: string;
+  maxPoolSize?: number;
+  /** How long events are kept; default 400 days: a year can be looked at as a whole. */
+  eventRetentionMs?: number;
+}) {
   const connection = await createConnection(options.uri, {
     autoIndex: false,
     autoCreate: false,
@@ -31,6 +40,7 @@ export async function createStore(options: { uri: string; maxPoolSize?: number }
   }).asPromise();
   const models = createModels(connection);
   for (const model of Object.values(models)) await model.createIndexes();
+  await expireEvents(models.events.collection, options.eventRetentionMs ?? defaultEventRetentionMs);
   return {
     accountLinks: createAccountLinkRepository(models),
     accounts: createAccountRepository(models),
@@ -52,6 +62,7 @@ export async function createStore(options: { uri: string; maxPoolSize?: number }
     secondFactors: createSecondFactorRepository(models),
     secrets: createSecretRepository(models),
     templates: createTemplateRepository(models),
+    userDirectory: createUserDirectoryRepository(models),
     /** Rejects when the database doesn't answer. */
     async ping(): Promise<void> {
       await connection.db?.command({ ping: 1 });

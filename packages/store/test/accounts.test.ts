@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { newId } from "@rciots/runtime";
 import { isDuplicateKey, type ApiToken } from "../src/index.ts";
-import { at, hex, inParallel, orderedId, organization, user } from "./documents.ts";
+import { at, device, hex, inParallel, orderedId, organization, user } from "./documents.ts";
 import { describeStore } from "./suite.ts";
 
 const apiToken = (organizationId: string, userId: string, change: Partial<ApiToken> = {}): ApiToken => ({
@@ -288,6 +288,50 @@ describeStore("accounts", (context) => {
       assert.deepEqual(first, added.slice(0, 2));
       const [next] = await organizations.list({ after: first[1]?._id ?? "", limit: 1 });
       assert.deepEqual(next, added[2]);
+      const name = added[1]?.name ?? "";
+      const of = async (filter: object) => (await organizations.list({ limit: 500, ...filter })).length;
+      assert.equal(await of({ nameMatches: name }), 1);
+      assert.equal(await of({ nameMatches: name, status: "suspended" }), 0);
+    });
+
+    it("counts what belongs to each", async () => {
+      const { accounts, deviceEnrollment, organizations } = context.store;
+      const [one, other, empty] = [newId("org"), newId("org"), newId("org")];
+      const memberships = [one, other].map((organizationId) => ({ organizationId, role: "viewer" as const }));
+      await accounts.insertUser(user({ memberships }));
+      await accounts.insertUser(user({ memberships: memberships.slice(0, 1) }));
+      const online = device(one);
+      await deviceEnrollment.insertMany([
+        { ...online, presence: { ...online.presence, online: true } },
+        device(one),
+        device(other),
+      ]);
+      assert.deepEqual(
+        await organizations.count([one, empty]),
+        new Map([
+          [one, { members: 2, devices: 2, online: 1 }],
+          [empty, { members: 0, devices: 0, online: 0 }],
+        ]),
+      );
+      assert.deepEqual(await organizations.count([]), new Map());
+    });
+
+    it("replaces its lists of addresses only if they are those that were read", async () => {
+      const { organizations } = context.store;
+      const stored = organization();
+      await organizations.insert(stored);
+      const replace = (version: number, address: string) =>
+        organizations.replaceAllowLists(stored._id, version, { apiTokens: [], console: [address] });
+      const won = await inParallel(10, (index) => replace(0, `192.0.2.${index}`));
+      const [first, ...others] = won.filter((lists) => lists !== null);
+      assert.deepEqual(others, []);
+      assert.deepEqual((await organizations.find(stored._id))?.allowLists, first);
+      assert.equal((await replace(1, "192.0.2.1"))?.version, 2);
+      assert.equal(await replace(1, "192.0.2.2"), null);
+      assert.equal(
+        await organizations.replaceAllowLists(newId("org"), 0, { apiTokens: [], console: [] }),
+        null,
+      );
     });
   });
 });

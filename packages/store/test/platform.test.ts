@@ -193,6 +193,39 @@ describeStore("platform", (context) => {
       assert.deepEqual(await events.list({ organizationId: newId("org"), deviceId, limit: 10 }), []);
     });
 
+    it("filters by beginnings of kinds, by who did it, by words and by time", async () => {
+      const { events } = context.store;
+      const organizationId = newId("org");
+      const ada = { kind: "user" as const, id: newId("usr"), name: "ada" };
+      await events.append(
+        newEvent(organizationId, { message: "one", actor: ada }),
+        newEvent(organizationId, { kind: "device.online", message: "two" }),
+        newEvent(organizationId, { kind: "devices.odd", message: "three" }),
+      );
+      const list = async (filter: object) =>
+        (await events.list({ organizationId, limit: 10, ...filter })).map(({ message }) => message).sort();
+      assert.deepEqual(await list({ kindPrefixes: ["device."] }), ["one", "two"]);
+      assert.deepEqual(await list({ kinds: ["devices.odd"], kindPrefixes: ["device."] }), [
+        "one",
+        "three",
+        "two",
+      ]);
+      assert.deepEqual(await list({ kindPrefixes: [] }), []);
+      assert.deepEqual(await list({ actorId: ada.id }), ["one"]);
+      assert.deepEqual(await list({ actorMatches: "^ad" }), ["one"]);
+      assert.deepEqual(await list({ messageMatches: "t[wh]" }), ["three", "two"]);
+      const [first] = await events.list({ organizationId, limit: 1 });
+      const time = first?.at.getTime() ?? 0;
+      assert.deepEqual(await list({ from: new Date(time + 1) }), []);
+      assert.deepEqual(await list({ from: new Date(time - 60_000), to: new Date(time + 1) }), [
+        "one",
+        "three",
+        "two",
+      ]);
+      assert.deepEqual(await list({ to: new Date(time - 60_000) }), []);
+      assert.deepEqual(await list({ from: new Date(0), to: new Date(1) }), []);
+    });
+
     it("pages through all of them once while others are appended", async () => {
       const { events } = context.store;
       const organizationId = newId("org");

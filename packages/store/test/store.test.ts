@@ -35,7 +35,7 @@ describeOnDatabases("store: as a whole", (start) => {
           expireAfterSeconds === undefined ? [] : [[Object.keys(key).join(), expireAfterSeconds]],
         );
       assert.deepEqual(await expiring("sessions"), [["expiresAt", 0]]);
-      assert.deepEqual(await expiring("events"), [["at", 31_536_000]]);
+      assert.deepEqual(await expiring("events"), [["at", 34_560_000]]);
       for (const name of ["devices", "leases", "certificates", "deviceRevisions"])
         assert.deepEqual(await expiring(name).catch(() => []), [], `${name} are kept`);
       const unique = async (name: string) =>
@@ -46,6 +46,19 @@ describeOnDatabases("store: as a whole", (start) => {
       assert.deepEqual(await unique("devices"), ["organizationId,name"]);
       assert.deepEqual(await unique("deviceRevisions"), ["deviceId,revision"]);
       assert.deepEqual((await unique("provisioningTokens")).sort(), ["hash", "organizationId,name"]);
+    });
+
+    it("keeps events as long as it is told now, whatever it was told before", async () => {
+      const span = async () =>
+        (await database.db.collection("events").indexes()).find(({ name }) => name === "at_1")
+          ?.expireAfterSeconds;
+      const start = (eventRetentionMs?: number) =>
+        createStore({ uri: database.uri, maxPoolSize: 2, ...(eventRetentionMs && { eventRetentionMs }) });
+      const others = await Promise.all([1, 2].map(() => start(86_400_000)));
+      assert.equal(await span(), 86_400);
+      others.push(await start());
+      assert.equal(await span(), 34_560_000);
+      await Promise.all(others.map((other) => other.close()));
     });
 
     it("builds the same indexes again without harm, also twice at once", async () => {

@@ -11,6 +11,7 @@ export const testedIn: Record<RepositoryName, string> = {
   secondFactors: "account-links",
   organizations: "accounts",
   invitations: "invitations",
+  userDirectory: "directory",
   leases: "platform",
   platformValues: "platform",
   events: "platform",

@@ -2,6 +2,8 @@ import type { Loop } from "@rciots/runtime";
 import { createAccountRoutes } from "./accounts/account-routes.ts";
 import { createAccountsService } from "./accounts/accounts.service.ts";
 import { createBackground } from "./accounts/background.ts";
+import { allowListRoutes } from "./allow-list/allow-lists.routes.ts";
+import { createAllowListsService } from "./allow-list/allow-lists.service.ts";
 import { apiTokenRoutes } from "./api-tokens/api-tokens.routes.ts";
 import { createApiTokensService } from "./api-tokens/api-tokens.service.ts";
 import { createAudit } from "./audit/audit.ts";
@@ -31,6 +33,9 @@ import { createOrganizationService } from "./organization/organization.service.t
 import { createFleetHistoryLoop } from "./overview/fleet-history.ts";
 import { overviewRoutes } from "./overview/overview.routes.ts";
 import { createOverviewService } from "./overview/overview.service.ts";
+import { platformOrganizationRoutes } from "./platform/platform-organizations.routes.ts";
+import { platformUserRoutes } from "./platform/platform-users.routes.ts";
+import { createPlatformUsersService } from "./platform/platform-users.service.ts";
 import { provisioningTokenRoutes } from "./provisioning-tokens/provisioning-tokens.routes.ts";
 import { createProvisioningTokensService } from "./provisioning-tokens/provisioning-tokens.service.ts";
 import { secretRoutes } from "./secrets/secrets.routes.ts";
@@ -105,6 +110,8 @@ export function createServices(options: FrontendOptions & { chartVersion: string
   const acceptance = createAcceptanceService({ store, accounts, members, passwords, guard, audit });
   const signUp = options.signUp ?? "closed";
   const organizations = createOrganizationService({ store, vault, audit, bus, members, signUp });
+  const allowLists = createAllowListsService({ store, audit, bus });
+  const users = createPlatformUsersService({ store, audit, bus, exclusively });
   const provisioningTokens = createProvisioningTokensService({ store, audit });
 
   const overlayLoop = createOverlayRendererLoop({
@@ -153,6 +160,7 @@ export function createServices(options: FrontendOptions & { chartVersion: string
       ...accountRoutes,
       ...apiTokenRoutes({ apiTokens }),
       ...organizationRoutes({ organizations, members }),
+      ...allowListRoutes({ allowLists }),
       ...memberRoutes({ members }),
       ...invitationRoutes({ invitations, acceptance }),
       ...provisioningTokenRoutes({ provisioningTokens, publicUrls, caFingerprint, chartVersion }),
@@ -163,8 +171,10 @@ export function createServices(options: FrontendOptions & { chartVersion: string
       ...templateContentRoutes({ templates, content: templateContent }),
       ...gitCredentialRoutes({ gitCredentials }),
       ...secretRoutes({ secrets }),
-      ...eventRoutes({ store }),
       ...overviewRoutes({ overview }),
+      ...eventRoutes({ store, audit }),
+      ...platformOrganizationRoutes({ organizations, allowLists }),
+      ...platformUserRoutes({ users }),
     ],
     loops: [
       { name: "Git templates", loop: gitSync.loop, intervalMs: gitTickMs },

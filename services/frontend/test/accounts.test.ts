@@ -278,7 +278,7 @@ describe("when an organisation is suspended", () => {
       api.bus.subscribe("organization:changed", ({ organizationId }) => heard.push(organizationId));
       const body = { status: "suspended" };
       assert.equal(
-        (await api.call(`PATCH /organizations/${id}`, { as: api.admin, body })).body.status,
+        (await api.call(`PATCH /platform/organizations/${id}`, { as: api.admin, body })).body.status,
         "suspended",
       );
       const headers = { "x-rciots-organization": id };

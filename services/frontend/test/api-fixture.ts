@@ -162,10 +162,11 @@ export async function callApi(url: string, request: string, options: CallOptions
       : { body: typeof options.body === "string" ? options.body : JSON.stringify(options.body) }),
   });
   const text = await response.text();
+  const isJson = /[/+]json/.test(response.headers.get("content-type") ?? "");
   return {
     status: response.status,
     headers: response.headers,
-    body: text === "" ? undefined : JSON.parse(text),
+    body: text === "" || !isJson ? text || undefined : JSON.parse(text),
   };
 }
 

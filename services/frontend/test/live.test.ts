@@ -5,7 +5,7 @@ import { hashToken, newId } from "@rciots/runtime";
 import type { Socket } from "node:net";
 // eslint-disable-next-line no-restricted-imports -- the client that browsers use
 import { io, type ManagerOptions, type Socket as ClientSocket, type SocketOptions } from "socket.io-client";
-import { eventually, startApi, type ApiFixture } from "./api-fixture.ts";
+import { callApi, eventually, startApi, type ApiFixture } from "./api-fixture.ts";
 
 interface Changes {
   devices: string[];
@@ -298,11 +298,34 @@ describe("when live updates are watched", () => {
       await eager.frontend.stop();
     });
 
+    it("ends where the organisation no longer lets itself be worked with from this address", async () => {
+      const organizationId = await api.createOrganization();
+      const [owner, watcher] = [
+        await api.signInAs("owner", organizationId),
+        await api.signInAs("viewer", organizationId),
+      ];
+      const behind = await api.startFrontend({ trustProxy: 1 });
+      const from = (address: string) => ({ extraHeaders: { "x-forwarded-for": address } });
+      const client = await connect(behind.url, { auth: { token: watcher }, ...from("203.0.113.5") });
+      const set = await callApi(behind.url, "PUT /organization/allow-lists", {
+        as: owner,
+        headers: { "x-forwarded-for": "192.0.2.1" },
+        body: { console: ["192.0.2.0/24"], apiTokens: [] },
+      });
+      assert.equal(set.status, 200);
+      await eventually(() => assert.equal(client.endings[0]?.code, "address_not_allowed"));
+      assert.equal(
+        await refusal(behind.url, { auth: { token: watcher }, ...from("203.0.113.5") }),
+        "address_not_allowed",
+      );
+      await behind.frontend.stop();
+    });
+
     it("lets a suspended organisation be looked at, and says that it is suspended", async () => {
       const suspended = await api.createOrganization();
       const token = await api.signInAs("owner", suspended);
       const client = await connect(url, { auth: { token } });
-      const path = `PATCH /organizations/${suspended}`;
+      const path = `PATCH /platform/organizations/${suspended}`;
       await api.call(path, { as: api.admin, body: { status: "suspended" } });
       await eventually(() => assert.ok(client.changes.some(({ account }) => account)));
       assert.equal(client.socket.connected, true);

@@ -1,5 +1,6 @@
 /* eslint-disable @typescript-eslint/no-unsafe-member-access --
    answers have bodies of every shape; what they must hold is checked by the tests */
+import { randomInt } from "node:crypto";
 import { hashToken, newId, newToken } from "@rciots/runtime";
 import type { Invitation, Store } from "@rciots/store";
 import type { ApiFixture } from "./api-fixture.ts";
@@ -191,10 +192,10 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
     disableSecondFactor: () => ({ body: { password: "wrong", code: "123456" }, status: 401 }),
     renewRecoveryCodes: () => ({ body: { password: "wrong", code: "123456" }, status: 401 }),
     getSigninOptions: () => ({}),
-    signUp: () => ({
-      body: { email: "a@example.com", username: "somebody", password: "a password of length" },
-      status: 403,
-    }),
+    signUp: () => {
+      const username = newId("m").toLowerCase();
+      return { body: { email: `${username}@example.com`, username, password: "a password of length" } };
+    },
     resendSignUp: () => ({ body: { email: "nobody@example.com" } }),
     confirmSignUp: () => ({ body: { token: "unknown" }, status: 404 }),
     requestPasswordReset: () => ({ body: { email: "nobody@example.com" }, status: 409 }),
@@ -216,7 +217,21 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
     getOrganization: () => ({}),
     updateOrganization: () => ({ body: { name: newId("renamed") } }),
     rotateCertificateAuthority: () => ({ status: 409 }),
+    getAllowLists: () => ({}),
+    replaceAllowLists: () => ({
+      body: {
+        console: ["127.0.0.0/8", "::1"],
+        apiTokens: ["127.0.0.0/8", `10.0.${randomInt(256)}.${randomInt(256)}`],
+      },
+    }),
     listOrganizations: () => ({}),
+    createPlatformOrganization: () => ({ body: { name: newId("organization") } }),
+    clearAllowLists: async () => on(await api.createOrganization()),
+    listPlatformUsers: () => ({}),
+    updatePlatformUser: () => on(member(), { body: { status: "disabled" } }),
+    listPlatformEvents: () => ({}),
+    exportPlatformEvents: () => ({}),
+    exportEvents: async () => ({ query: { deviceId: await device() } }),
     createOrganization: () => ({ body: { name: newId("organization") } }),
     setOrganizationStatus: async () => on(await api.createOrganization(), { body: { status: "suspended" } }),
     leaveOrganization: async (as) => ({ headers: await elsewhere(as) }),

@@ -123,6 +123,16 @@ export const settings = {
       maxMs: 825 * dayMs,
     }),
   ),
+  eventRetentionMs: config.required(
+    config.duration({
+      env: "RCIOTS_EVENT_RETENTION",
+      about: "How long the audit log and what happened to devices is kept",
+      fallback: 400 * dayMs,
+      fallbackText: "400d",
+      minMs: dayMs,
+      maxMs: 3_650 * dayMs,
+    }),
+  ),
   tlsCertFile: config.text({
     env: "RCIOTS_TLS_CERT_FILE",
     about: "PEM certificate chain for the device endpoints",

@@ -232,7 +232,7 @@ async function openStore(options: {
     started.push({ name: "embedded store", stop: embedded.stop });
     uri = embedded.uri;
   }
-  const store = await createStore({ uri });
+  const store = await createStore({ uri, eventRetentionMs: config.eventRetentionMs });
   started.push({ name: "store", stop: store.close });
   return store;
 }

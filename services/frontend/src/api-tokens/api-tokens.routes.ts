@@ -1,16 +1,16 @@
-import type { ApiToken } from "@rciots/store";
 import { z } from "zod";
 import { scopes } from "../auth/caller.ts";
 import { mapPage, pageOf, pageQuery } from "../http/cursor.ts";
 import { dateOrNull, expiryField, idParams, isoOrNull, titleField } from "../http/fields.ts";
 import { defineRoute, type Route } from "../http/route.ts";
-import type { ApiTokensService } from "./api-tokens.service.ts";
+import { maxLifetimeMs, type ApiTokensService, type OwnedToken } from "./api-tokens.service.ts";
 
 const apiTokenSchema = z
   .object({
     id: z.string(),
     name: z.string(),
     userId: z.string(),
+    username: z.string().describe("Whose it is."),
     scopes: z.array(z.string()),
     expiresAt: dateOrNull,
     lastUsedAt: dateOrNull.describe("To the minute."),
@@ -18,11 +18,12 @@ const apiTokenSchema = z
   })
   .meta({ id: "ApiToken" });
 
-function view(token: ApiToken): z.input<typeof apiTokenSchema> {
+function view({ token, username }: OwnedToken): z.input<typeof apiTokenSchema> {
   return {
     id: token._id,
     name: token.name,
     userId: token.userId,
+    username,
     scopes: token.scopes,
     expiresAt: isoOrNull(token.expiresAt),
     lastUsedAt: isoOrNull(token.lastUsedAt),
@@ -48,14 +49,18 @@ export function apiTokenRoutes({ apiTokens }: { apiTokens: ApiTokensService }): 
       body: z.strictObject({
         name: titleField,
         scopes: z.array(z.enum(scopes)).min(1).max(scopes.length),
-        expiresAt: expiryField.nullable().optional().describe("Absent or null: never."),
+        expiresAt: expiryField
+          .refine((text) => Date.parse(text) - Date.now() <= maxLifetimeMs, "must be within two years")
+          .nullable()
+          .optional()
+          .describe("Within two years. Absent: in 90 days; null: never."),
       }),
       success: { status: 201, about: "Created.", schema: apiTokenSchema.extend({ token: z.string() }) },
       problems: [409],
       async handler({ caller, body, context }) {
-        const expiresAt = body.expiresAt ? new Date(body.expiresAt) : null;
+        const expiresAt = typeof body.expiresAt === "string" ? new Date(body.expiresAt) : body.expiresAt;
         const { token, stored } = await apiTokens.create({ caller, context }, { ...body, expiresAt });
-        return { body: { ...view(stored), token } };
+        return { body: { ...view({ token: stored, username: caller.username }), token } };
       },
     }),
     defineRoute({

@@ -5,6 +5,15 @@ import { hasRole, type Member, type Scope } from "../auth/caller.ts";
 import { readPage, type Page } from "../http/cursor.ts";
 
 const maxTokensOfUser = 100;
+const dayMs = 86_400_000;
+const defaultLifetimeMs = 90 * dayMs;
+/** Two years: who needs one for longer says so by asking for one that never expires. */
+export const maxLifetimeMs = 731 * dayMs;
+
+export interface OwnedToken {
+  token: ApiToken;
+  username: string;
+}
 
 export type ApiTokensService = ReturnType<typeof createApiTokensService>;
 
@@ -13,17 +22,21 @@ interface MemberActing extends Acting {
 }
 
 /** Tokens for programs, each of one person in one organisation. */
-export function createApiTokensService(options: { store: Pick<Store, "accounts">; audit: Audit; bus: Bus }) {
+export function createApiTokensService(options: {
+  store: Pick<Store, "accounts" | "userDirectory">;
+  audit: Audit;
+  bus: Bus;
+}) {
   const { store, audit, bus } = options;
 
   /** Own ones for everybody, all of the organisation for its admins. */
   const seesAll = (caller: Member): boolean => hasRole(caller.role, "admin");
 
   return {
-    /** The token itself is in the answer, once. */
+    /** The token itself is in the answer, once. An expiry that is not given is in ninety days; null: never. */
     async create(
       acting: MemberActing,
-      input: { name: string; scopes: Scope[]; expiresAt: Date | null },
+      input: { name: string; scopes: Scope[]; expiresAt: Date | null | undefined },
     ): Promise<{ token: string; stored: ApiToken }> {
       const { caller } = acting;
       if ((await store.accounts.countApiTokens(caller.organizationId, caller.userId)) >= maxTokensOfUser) {
@@ -38,7 +51,7 @@ export function createApiTokensService(options: { store: Pick<Store, "accounts">
         name: input.name,
         hash: hashToken(token),
         scopes: [...new Set(input.scopes)],
-        expiresAt: input.expiresAt,
+        expiresAt: input.expiresAt === undefined ? new Date(Date.now() + defaultLifetimeMs) : input.expiresAt,
         lastUsedAt: null,
         createdAt: new Date(),
       };
@@ -55,9 +68,9 @@ export function createApiTokensService(options: { store: Pick<Store, "accounts">
     async list(
       caller: Member,
       page: { limit: number; cursor?: string | undefined },
-    ): Promise<Page<ApiToken>> {
+    ): Promise<Page<OwnedToken>> {
       const own = seesAll(caller) ? {} : { userId: caller.userId };
-      return readPage({
+      const { items, nextCursor } = await readPage({
         kind: "api-tokens",
         limit: page.limit,
         cursor: page.cursor,
@@ -69,6 +82,12 @@ export function createApiTokensService(options: { store: Pick<Store, "accounts">
           }),
         positionOf: (token) => token._id,
       });
+      const owners = await store.userDirectory.findMany([...new Set(items.map(({ userId }) => userId))]);
+      const names = new Map(owners.map(({ _id, username }) => [_id, username]));
+      return {
+        items: items.map((token) => ({ token, username: names.get(token.userId) ?? token.userId })),
+        nextCursor,
+      };
     },
 
     async revoke(acting: MemberActing, id: string): Promise<void> {

@@ -15,6 +15,9 @@ export interface AuditRecord {
   details?: Record<string, unknown>;
 }
 
+/** Under which changes are recorded that are about the platform, or an account, rather than one organisation. */
+export const platformScope = "platform";
+
 /** Who acts, and from where. */
 export interface Acting {
   caller: Pick<Caller, "actor">;

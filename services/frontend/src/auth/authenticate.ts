@@ -35,11 +35,17 @@ export function readCredential(request: Request): Credential | undefined {
 }
 
 /** What a bearer value or cookie says; the value itself is kept by nobody. */
-export function present({ token, kind }: Credential, organizationId: string | undefined): Presented {
+export function present(
+  { token, kind }: Credential,
+  where: Pick<Presented, "organizationId" | "address">,
+): Presented {
   const isCookie = kind === "cookie";
   const isApiToken = token.startsWith(apiTokenPrefix) && !isCookie;
-  return { hash: hashToken(token), kind: isApiToken ? "api-token" : "session", isCookie, organizationId };
+  return { ...where, hash: hashToken(token), kind: isApiToken ? "api-token" : "session", isCookie };
 }
+
+/** As the proxies that are trusted say it. */
+export const addressOf = (request: Request): string => request.ip ?? "unknown";
 
 const isWrite = (request: Request): boolean => !["GET", "HEAD"].includes(request.method);
 
@@ -53,7 +59,12 @@ export function createAuthenticator(
     if (credential === undefined) return null;
     // A browser repeats Basic credentials by itself, as it does a cookie.
     if (credential.kind === "basic" && isWrite(request)) checkOrigin(request, publicOrigins);
-    const caller = await identify(present(credential, request.header(organizationHeader)));
+    const caller = await identify(
+      present(credential, {
+        organizationId: request.header(organizationHeader),
+        address: addressOf(request),
+      }),
+    );
     if (credential.kind === "cookie" && isWrite(request)) checkCsrf(request, credential.token, publicOrigins);
     return caller;
   };

@@ -15,6 +15,8 @@ export interface Caller {
   /** The organisation the request is about; null for a person who belongs to none. */
   organizationId: string | null;
   isOrganizationSuspended: boolean;
+  /** Whether the organisation lets itself be worked with from where the request comes. */
+  isAddressAllowed: boolean;
   /** In that organisation, after what the scope of an API token takes away. */
   role: Role | null;
   actor: Event["actor"];
@@ -50,6 +52,15 @@ function missingRole(least: string): AppError {
   return forbidden({ code: "role_required", message: `This call needs the role ${least} or a higher one.` });
 }
 
+/** Throws 403 unless the organisation lets itself be worked with from where the caller is. */
+export function checkAddress(caller: Caller): void {
+  if (caller.isAddressAllowed) return;
+  throw forbidden({
+    code: "address_not_allowed",
+    message: "The organisation doesn't let itself be worked with from your network address.",
+  });
+}
+
 /** Throws 401 or 403 unless the caller may call the route. Anything not allowed here is refused. */
 export function authorize(route: Route, caller: Caller | null): void {
   if (route.access === "public") return;
@@ -62,6 +73,8 @@ export function authorize(route: Route, caller: Caller | null): void {
       message: "An API token can't do this; sign in with your password.",
     });
   }
+  // Of one organisation altogether; a person belongs to others too, and has an account to see to.
+  if (caller.kind === "api-token") checkAddress(caller);
   if (route.access === "signed-in") return;
   if (route.access === "platform-admin") {
     if (!caller.isPlatformAdmin) {
@@ -75,6 +88,7 @@ export function authorize(route: Route, caller: Caller | null): void {
   if (caller.organizationId === null) {
     throw forbidden({ code: "no_organization", message: "You belong to no organisation." });
   }
+  checkAddress(caller);
   if (!hasRole(caller.role, route.access)) throw missingRole(route.access);
   if (caller.isOrganizationSuspended && !isRead(route)) {
     throw forbidden({

@@ -1,5 +1,6 @@
 import { errorMessage, notFound, unauthorized, type AppError, type Logger } from "@rciots/runtime";
 import type { ApiToken, Role, Session, Store, User } from "@rciots/store";
+import { isAddressAllowed } from "../allow-list/allow-lists.service.ts";
 import { limitRole, type Caller } from "./caller.ts";
 
 /** What somebody shows to be let in, by a request or by a live connection. */
@@ -11,6 +12,8 @@ export interface Presented {
   isCookie: boolean;
   /** Which organisation it is about; undefined: the first, or that of the API token. */
   organizationId: string | undefined;
+  /** Network address it comes from. */
+  address: string;
 }
 
 /** Finds out who it is, as things stand now. Throws 401 and 404. */
@@ -26,8 +29,17 @@ export function invalidCredentials(): AppError {
   });
 }
 
-function callerOf(user: User, rest: Omit<Caller, "userId" | "username" | "isOrganizationSuspended">): Caller {
-  return { userId: user._id, username: user.username, isOrganizationSuspended: false, ...rest };
+function callerOf(
+  user: User,
+  rest: Omit<Caller, "userId" | "username" | "isOrganizationSuspended" | "isAddressAllowed">,
+): Caller {
+  return {
+    userId: user._id,
+    username: user.username,
+    isOrganizationSuspended: false,
+    isAddressAllowed: true,
+    ...rest,
+  };
 }
 
 function membership(user: User, wanted: string | undefined): { organizationId: string; role: Role } | null {
@@ -109,6 +121,10 @@ export function createIdentify(options: {
     if (caller.organizationId === null) return caller;
     const organization = await organizations.find(caller.organizationId);
     if (organization === null) return { ...caller, organizationId: null, role: null };
-    return { ...caller, isOrganizationSuspended: organization.status === "suspended" };
+    return {
+      ...caller,
+      isOrganizationSuspended: organization.status === "suspended",
+      isAddressAllowed: isAddressAllowed(organization, caller.kind, presented.address),
+    };
   };
 }

@@ -1,7 +1,8 @@
 import { objectHealths, objectStatus } from "@rciots/protocol";
 import type { Store } from "@rciots/store";
 import { z } from "zod";
-import { eventQuery, eventSchema, listEvents, viewEvent } from "../events/events.ts";
+import { eventSchema, viewEvent } from "../events/event.view.ts";
+import { eventQuery, listEvents } from "../events/events.ts";
 import { mapPage, pageOf, pageQuery } from "../http/cursor.ts";
 import { idParams, labelsField } from "../http/fields.ts";
 import { defineRoute, type Route } from "../http/route.ts";

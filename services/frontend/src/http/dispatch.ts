@@ -1,6 +1,9 @@
 import { AppError, badRequest, isAppError, requestId, validate } from "@rciots/runtime";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { Router, type ErrorRequestHandler, type Request, type RequestHandler, type Response } from "express";
 import { z } from "zod";
+import { addressOf } from "../auth/authenticate.ts";
 import { authorize, type Caller } from "../auth/caller.ts";
 import { checkOrigin, csrfTokenOf, readSessionCookie } from "../auth/session-cookie.ts";
 import { etagOf, parseIfMatch } from "./etag.ts";
@@ -14,7 +17,7 @@ function contextOf(request: Request, response: Response, route: Route): RequestC
   const sessionToken = readSessionCookie(request.header("cookie"));
   return {
     requestId: requestId(response),
-    address: request.ip ?? "unknown",
+    address: addressOf(request),
     userAgent: (request.header("user-agent") ?? "").slice(0, maxUserAgentChars),
     ifMatch: route.conditional === true ? parseIfMatch(request.header("if-match")) : undefined,
     origin: `${request.protocol}://${request.host ?? "localhost"}`,
@@ -23,12 +26,32 @@ function contextOf(request: Request, response: Response, route: Route): RequestC
   };
 }
 
-function send(response: Response, route: Route, reply: Reply<unknown>): void {
+async function sendStream(response: Response, chunks: AsyncIterable<string>): Promise<void> {
+  try {
+    await pipeline(Readable.from(chunks), response);
+  } catch (error) {
+    // A caller who goes away is no fault of ours. Otherwise the answer breaks off: its end would be a lie.
+    if (!(error instanceof Error && "code" in error && error.code === "ERR_STREAM_PREMATURE_CLOSE"))
+      throw error;
+  }
+}
+
+async function send(
+  request: Request,
+  response: Response,
+  route: Route,
+  reply: Reply<unknown>,
+): Promise<void> {
   const status = reply.status ?? route.success.status;
   if (reply.version !== undefined) response.setHeader("etag", etagOf(reply.version));
   response.setHeaders(new Map(Object.entries(reply.headers ?? {})));
   response.statusCode = status;
   if (status === 204) return void response.end();
+  if (reply.stream !== undefined) {
+    response.setHeader("content-type", reply.stream.contentType);
+    if (request.method === "HEAD") return void response.end();
+    return sendStream(response, reply.stream.chunks);
+  }
   response.setHeader("content-type", "application/json; charset=utf-8");
   response.end(JSON.stringify(reply.body));
 }
@@ -66,7 +89,7 @@ function serve(
         : validate(route.body, await readJsonBody(request, bodyLimitBytes), "body");
     // The schemas of this very route made them.
     const input = { caller, params, query, body, context } as unknown as Parameters<Route["run"]>[0];
-    send(response, route, await route.run(input));
+    await send(request, response, route, await route.run(input));
   };
 }
 

@@ -29,7 +29,7 @@ function forbiddenCodes(route: Route): string[] {
   const isWithin = isWithinOrganization(route);
   return [
     ...(route.access === "platform-admin" ? ["platform_admin_required"] : []),
-    ...(isWithin ? ["no_organization", "role_required"] : []),
+    ...(isWithin ? ["no_organization", "role_required", "address_not_allowed"] : []),
     ...(isWithin && !isRead(route) ? ["organization_suspended"] : []),
     ...(route.sessionOnly === true ? ["session_required"] : []),
     ...(isRead(route) ? [] : ["csrf_token_invalid", "foreign_origin"]),

@@ -103,6 +103,16 @@ function describe(route: Route): string {
   return `${route.description === undefined ? "" : `${route.description}\n\n`}${needs}${session}`;
 }
 
+function contentOf(success: Route["success"], schemas: ReturnType<typeof createSchemaWriter>): Json {
+  const { schema, mediaTypes } = success;
+  if (mediaTypes !== undefined) {
+    const text = { schema: { type: "string" } };
+    return { content: Object.fromEntries(mediaTypes.map((mediaType) => [mediaType, text])) };
+  }
+  if (schema === undefined) return {};
+  return { content: { "application/json": { schema: schemas.write(schema, "output") } } };
+}
+
 /** The OpenAPI 3.1 document of the table, made from the very schemas that requests are validated with. */
 export function describeApi(
   routes: readonly Route[],
@@ -121,9 +131,7 @@ export function describeApi(
     const answer: Json = {
       description: success.about,
       ...(route.conditional === true ? { headers: { ETag: { schema: { type: "string" } } } } : {}),
-      ...(success.schema === undefined
-        ? {}
-        : { content: { "application/json": { schema: schemas.write(success.schema, "output") } } }),
+      ...contentOf(success, schemas),
     };
     const problems = documentProblems(route).map(({ status, description, codes }) => [
       String(status),

@@ -32,6 +32,8 @@ export interface Reply<Body> {
   /** Becomes the `ETag`. */
   version?: number;
   headers?: Record<string, string>;
+  /** Instead of the body: text that is sent as it comes, as fast as the caller takes it. */
+  stream?: { contentType: string; chunks: AsyncIterable<string> };
   /** Instead of the status that the route declares, such as 200 where a PUT replaced something. */
   status?: number;
 }
@@ -78,7 +80,13 @@ interface Schemas<
   params?: Params;
   query?: Query;
   body?: Body;
-  success: { status: 200 | 201 | 202 | 204; about: string; schema?: Result };
+  success: {
+    status: 200 | 201 | 202 | 204;
+    about: string;
+    schema?: Result;
+    /** Of a route that answers a stream. */
+    mediaTypes?: string[];
+  };
 }
 
 type Spec<
@@ -100,7 +108,12 @@ export interface Route extends Description {
   params: z.ZodType | undefined;
   query: z.ZodType | undefined;
   body: z.ZodType | undefined;
-  success: { status: number; about: string; schema: z.ZodType | undefined };
+  success: {
+    status: number;
+    about: string;
+    schema: z.ZodType | undefined;
+    mediaTypes: string[] | undefined;
+  };
   run: (input: Input<Caller | null, z.ZodType, z.ZodType, z.ZodType>) => Promise<Reply<unknown>>;
 }
 
@@ -118,7 +131,12 @@ function erase<
     params,
     query,
     body,
-    success: { status: success.status, about: success.about, schema: success.schema },
+    success: {
+      status: success.status,
+      about: success.about,
+      schema: success.schema,
+      mediaTypes: success.mediaTypes,
+    },
     // The dispatcher hands over what these very schemas made of the request, and the caller that `access` asks for.
     run: (input) => handler(input as unknown as Input<Who, P, Q, B>),
   };

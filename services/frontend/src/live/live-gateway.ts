@@ -15,7 +15,7 @@ import { createServer, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { Server, type Socket } from "socket.io";
 import { z } from "zod";
-import { present } from "../auth/authenticate.ts";
+import { addressOf, present } from "../auth/authenticate.ts";
 import type { Identify, Presented } from "../auth/identify.ts";
 import { checkOrigin, readSessionCookie } from "../auth/session-cookie.ts";
 import { refuseUpgrade, type UpgradeHandler } from "../http/upgrades.ts";
@@ -116,13 +116,15 @@ export function createLiveGateway(options: LiveGatewayOptions): LiveGateway {
   /** The session cookie speaks only for pages of our own: a WebSocket may be opened from any site. */
   function presentedBy(socket: Socket): Presented {
     const { token, organizationId } = validate(handshake, socket.handshake.auth, "handshake");
-    if (token !== undefined) return present({ token, kind: "bearer" }, organizationId);
+    const request = requestOf(socket.request);
+    const where = { organizationId, address: addressOf(request) };
+    if (token !== undefined) return present({ token, kind: "bearer" }, where);
     const cookie = readSessionCookie(socket.request.headers.cookie);
     if (cookie === undefined || cookie === "") {
       throw unauthorized({ message: "Sign in, or give a session or API token as auth.token." });
     }
-    checkOrigin(requestOf(socket.request), publicOrigins);
-    return present({ token: cookie, kind: "cookie" }, organizationId);
+    checkOrigin(request, publicOrigins);
+    return present({ token: cookie, kind: "cookie" }, where);
   }
 
   function connectionOf(

@@ -7,7 +7,7 @@ import {
   type Logger,
   type Loop,
 } from "@rciots/runtime";
-import { hasRole, type Caller, type Member } from "../auth/caller.ts";
+import { checkAddress, hasRole, type Caller, type Member } from "../auth/caller.ts";
 import type { Identify } from "../auth/identify.ts";
 import { noChanges, type LiveChanges } from "./live-changes.ts";
 import type { LiveConnection, LiveConnections } from "./live-connections.ts";
@@ -21,6 +21,7 @@ export function requireReader(caller: Caller): Member {
   if (!hasRole(role, "viewer")) {
     throw forbidden({ code: "role_required", message: "Live updates need the role viewer or a higher one." });
   }
+  checkAddress(caller);
   return { ...caller, organizationId, role };
 }
 
@@ -66,8 +67,8 @@ export function createLivePatrol(options: {
   async function judge(which: Iterable<LiveConnection>, signal?: AbortSignal): Promise<void> {
     const alike = new Map<string, LiveConnection[]>();
     for (const connection of which) {
-      const { hash, kind, organizationId = "" } = connection.presented;
-      const key = `${kind}/${hash}/${organizationId}`;
+      const { hash, kind, organizationId = "", address } = connection.presented;
+      const key = `${kind}/${hash}/${organizationId}/${address}`;
       alike.set(key, [...(alike.get(key) ?? []), connection]);
     }
     for (const group of alike.values()) {

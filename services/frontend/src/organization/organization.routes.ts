@@ -1,12 +1,11 @@
 import type { Organization } from "@rciots/store";
 import { z } from "zod";
-import { mapPage, pageOf, pageQuery } from "../http/cursor.ts";
-import { idParams, titleField } from "../http/fields.ts";
+import { titleField } from "../http/fields.ts";
 import { defineAccountRoute, defineRoute, type Route } from "../http/route.ts";
 import type { MembersService } from "../members/members.service.ts";
 import type { OrganizationService } from "./organization.service.ts";
 
-const organizationSchema = z
+export const organizationSchema = z
   .object({
     id: z.string(),
     name: z.string(),
@@ -15,7 +14,12 @@ const organizationSchema = z
   })
   .meta({ id: "Organization" });
 
-const view = ({ _id, name, status, createdAt }: Organization): z.input<typeof organizationSchema> => ({
+export const viewOrganization = ({
+  _id,
+  name,
+  status,
+  createdAt,
+}: Organization): z.input<typeof organizationSchema> => ({
   id: _id,
   name,
   status,
@@ -41,7 +45,7 @@ export function organizationRoutes({
       access: "viewer",
       success: { status: 200, about: "The organisation.", schema: organizationSchema },
       async handler({ caller }) {
-        return { body: view(await organizations.get(caller.organizationId)) };
+        return { body: viewOrganization(await organizations.get(caller.organizationId)) };
       },
     }),
     defineRoute({
@@ -55,7 +59,7 @@ export function organizationRoutes({
       success: { status: 200, about: "Renamed.", schema: organizationSchema },
       problems: [409],
       async handler({ caller, body, context }) {
-        return { body: view(await organizations.rename({ caller, context }, body.name)) };
+        return { body: viewOrganization(await organizations.rename({ caller, context }, body.name)) };
       },
     }),
     defineRoute({
@@ -95,19 +99,6 @@ export function organizationRoutes({
       },
     }),
     defineAccountRoute({
-      method: "get",
-      path: "/organizations",
-      id: "listOrganizations",
-      tag,
-      summary: "List all organisations of the platform",
-      access: "platform-admin",
-      query: z.strictObject(pageQuery),
-      success: { status: 200, about: "A page, oldest first.", schema: pageOf(organizationSchema) },
-      async handler({ query }) {
-        return { body: mapPage(await organizations.list(query), view) };
-      },
-    }),
-    defineAccountRoute({
       method: "post",
       path: "/organizations",
       id: "createOrganization",
@@ -121,24 +112,7 @@ export function organizationRoutes({
       success: { status: 201, about: "Created.", schema: organizationSchema },
       problems: [409],
       async handler({ caller, body, context }) {
-        return { body: view(await organizations.create({ caller, context }, body.name)) };
-      },
-    }),
-    defineAccountRoute({
-      method: "patch",
-      path: "/organizations/{id}",
-      id: "setOrganizationStatus",
-      tag,
-      summary: "Suspend or resume an organisation",
-      description:
-        "A suspended organisation's devices are cut and refused; its operators may look, not change.",
-      access: "platform-admin",
-      params: idParams("org"),
-      body: z.strictObject({ status: z.enum(["active", "suspended"]) }),
-      success: { status: 200, about: "Changed.", schema: organizationSchema },
-      problems: [404],
-      async handler({ caller, params, body, context }) {
-        return { body: view(await organizations.setStatus({ caller, context }, params.id, body.status)) };
+        return { body: viewOrganization(await organizations.create({ caller, context }, body.name)) };
       },
     }),
   ];

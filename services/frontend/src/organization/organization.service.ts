@@ -1,5 +1,11 @@
 import { conflict, forbidden, newId, notFound, type Bus, type Vault } from "@rciots/runtime";
-import { isDuplicateKey, type Organization, type Store } from "@rciots/store";
+import {
+  isDuplicateKey,
+  type Organization,
+  type OrganizationCounts,
+  type OrganizationFilter,
+  type Store,
+} from "@rciots/store";
 import { difference, type Acting, type Audit } from "../audit/audit.ts";
 import type { Caller, Member } from "../auth/caller.ts";
 import { readPage, type Page } from "../http/cursor.ts";
@@ -7,6 +13,11 @@ import { checkOwned, type MembersService } from "../members/members.service.ts";
 
 /** Of one person who does not administer the platform. */
 const maxOwnedOrganizations = 20;
+
+export interface CountedOrganization {
+  organization: Organization;
+  counts: OrganizationCounts;
+}
 
 export type OrganizationService = ReturnType<typeof createOrganizationService>;
 
@@ -114,15 +125,28 @@ export function createOrganizationService(options: {
       return organization;
     },
 
-    async list(page: { limit: number; cursor?: string | undefined }): Promise<Page<Organization>> {
-      return readPage({
+    /** With what belongs to each. */
+    async list(
+      filter: OrganizationFilter,
+      page: { limit: number; cursor?: string | undefined },
+    ): Promise<Page<CountedOrganization>> {
+      const { items, nextCursor } = await readPage({
         kind: "organizations",
         limit: page.limit,
         cursor: page.cursor,
         read: (after, limit) =>
-          store.organizations.list({ limit, ...(after === undefined ? {} : { after }) }),
+          store.organizations.list({ ...filter, limit, ...(after === undefined ? {} : { after }) }),
         positionOf: (organization) => organization._id,
       });
+      const counts = await store.organizations.count(items.map(({ _id }) => _id));
+      const empty = { members: 0, devices: 0, online: 0 };
+      return {
+        items: items.map((organization) => ({
+          organization,
+          counts: counts.get(organization._id) ?? empty,
+        })),
+        nextCursor,
+      };
     },
 
     /** Asks for a new intermediate CA. Devices get certificates from it as they renew; the old ones stay good. */

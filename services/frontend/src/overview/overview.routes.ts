@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { eventSchema, viewEvent } from "../events/events.ts";
+import { eventSchema, viewEvent } from "../events/event.view.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 import type { OverviewService } from "./overview.service.ts";
 
