@@ -76,7 +76,7 @@ export function createPasswordResetService(options: {
       await store.accounts.deleteSessionsOf(user._id);
       bus.publish("account:changed", { userId: user._id });
       await links.revokeAll(user._id);
-      await guard.forgive(user._id);
+      await guard.forgive({ account: user._id, address: context.address });
       background.run("notice by mail", () => mails.notify(user, "password was reset"));
       const message = `${user.username} reset the password.`;
       const record = { kind: "user.password-reset", message, severity: "warning" as const };

@@ -39,7 +39,7 @@ describe("when failed sign-ins are counted", () => {
     for (let host = 1; host <= 20; host += 1) await guard.begin(from(host));
     await assert.rejects(guard.begin(from(21)), { code: "too_many_failures" });
     await guard.begin({ ...from(22), isKnownAddress: true });
-    await guard.forgive("a");
+    await guard.forgive({ account: "a", address: "192.0.2.23" });
     await guard.begin(from(23));
   });
 

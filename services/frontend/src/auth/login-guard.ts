@@ -47,8 +47,8 @@ export interface LoginGuard {
   /** As `begin`, for the token of a link: it counts against the address. */
   beginLink(address: string): Promise<void>;
   succeedLink(address: string): Promise<void>;
-  /** Forgets what failed on the account: its owner has shown in another way who they are. */
-  forgive(account: string): Promise<void>;
+  /** Forgets what failed on the account, at the address it is about: its owner has shown who they are. */
+  forgive(attempt: Pick<LoginAttempt, "account" | "address">): Promise<void>;
 }
 
 /** IPv6 hosts own a /64: counting single addresses would let one of them try for ever. */
@@ -87,7 +87,7 @@ export function createLoginGuard(limits: LoginLimits = defaultLoginLimits): Logi
   const codes = limiter(accountFailures);
 
   const accountKey = (account: string): string => createHash("sha256").update(account).digest("base64url");
-  const pairKey = ({ account, address }: LoginAttempt): string =>
+  const pairKey = ({ account, address }: Pick<LoginAttempt, "account" | "address">): string =>
     `${accountKey(account)} ${addressKey(address)}`;
 
   async function consume(from: RateLimiterMemory, key: string, what: string): Promise<void> {
@@ -123,9 +123,10 @@ export function createLoginGuard(limits: LoginLimits = defaultLoginLimits): Logi
     async succeedLink(address) {
       await addresses.reward(addressKey(address));
     },
-    async forgive(account) {
-      await strangers.delete(accountKey(account));
-      await codes.delete(accountKey(account));
+    async forgive(attempt) {
+      await pairs.delete(pairKey(attempt));
+      await strangers.delete(accountKey(attempt.account));
+      await codes.delete(accountKey(attempt.account));
     },
   };
 }

@@ -18,6 +18,7 @@ function page(path: string, load: () => Promise<PageModule>, name: string): Rout
 
 /** Pages within an organisation, for people who are signed in. Each is listed here, and nowhere else. */
 const signedInPages: RouteObject[] = [
+  page("/profile", () => import("./profile/profile-page.tsx"), "ProfilePage"),
   page("/", () => import("./overview/overview-page.tsx"), "OverviewPage"),
   page("/devices", () => import("./devices/devices-page.tsx"), "DevicesPage"),
   page("/devices/pending", () => import("./devices/pending-page.tsx"), "PendingDevicesPage"),
@@ -39,6 +40,11 @@ const signedInPages: RouteObject[] = [
 /** Pages that need no account. */
 const publicPages: RouteObject[] = [
   page("/reference/:operationId?", () => import("./reference/reference-page.tsx"), "ReferencePage"),
+  page("/sign-up", () => import("./sign-in/sign-up-page.tsx"), "SignUpPage"),
+  page("/confirm-account", () => import("./sign-in/confirm-page.tsx"), "ConfirmAccountPage"),
+  page("/confirm-email", () => import("./sign-in/confirm-page.tsx"), "ConfirmEmailPage"),
+  page("/forgotten-password", () => import("./sign-in/forgotten-password-page.tsx"), "ForgottenPasswordPage"),
+  page("/reset-password", () => import("./sign-in/reset-password-page.tsx"), "ResetPasswordPage"),
 ];
 
 export function createRoutes(credentials: CredentialStore): RouteObject[] {

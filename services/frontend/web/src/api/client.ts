@@ -13,6 +13,9 @@ export interface Credentials {
   organizationId: string | null;
 }
 
+/** Refusals that say that nobody is signed in; a wrong password or code is no end of a session. */
+const signedOutCodes = ["unauthorized", "credentials_invalid"];
+
 const isWrite = (method: string): boolean => !["GET", "HEAD"].includes(method);
 
 /** A client of the platform's own API, typed by its OpenAPI document. The session is a cookie that scripts can't read. */
@@ -24,10 +27,13 @@ export function createApi(options: { credentials: () => Credentials; onSignedOut
       if (organizationId !== null) request.headers.set("X-Rciots-Organization", organizationId);
       return request;
     },
-    onResponse({ response, schemaPath }) {
-      // A wrong password is no end of a session.
-      const isSignIn = schemaPath === "/api/v1/login" || schemaPath === "/api/v1/me/password";
-      if (response.status === 401 && !isSignIn) options.onSignedOut();
+    async onResponse({ response }) {
+      if (response.status !== 401) return undefined;
+      const body: unknown = await response
+        .clone()
+        .json()
+        .catch(() => undefined);
+      if (signedOutCodes.includes(toProblem(response.status, body).code)) options.onSignedOut();
       return undefined;
     },
   };

@@ -37,6 +37,7 @@ export function UserMenu(): ReactNode {
           {account.username}
         </DropdownItem>
         <Divider component="li" />
+        <DropdownItem onClick={() => void navigate("/profile")}>Your profile</DropdownItem>
         <DropdownItem onClick={() => void navigate("/reference")}>API reference</DropdownItem>
         <DropdownItem onClick={leave}>Sign out</DropdownItem>
       </DropdownList>

@@ -1,53 +1,54 @@
-import { ActionGroup, Button, Form, FormGroup, TextInput } from "@patternfly/react-core";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { useState, type FormEvent, type ReactNode } from "react";
-import { unwrap } from "../api/client.ts";
-import { useApi } from "../api/api-context.ts";
+import { ActionGroup, Button, Form, FormGroup } from "@patternfly/react-core";
+import { type FormEvent, type ReactNode } from "react";
+import { hasCode } from "../api/problem.ts";
+import { PasswordInput } from "../components/password-input.tsx";
 import { ProblemAlert } from "../components/problem-alert.tsx";
+import { TextField } from "../components/text-field.tsx";
+import type { Login } from "./use-sign-in.ts";
 
-export function SignInForm(): ReactNode {
-  const api = useApi();
-  const queries = useQueryClient();
-  const [username, setUsername] = useState("");
-  const [password, setPassword] = useState("");
-  const signIn = useMutation({
-    mutationFn: () => unwrap(api.POST("/api/v1/login", { body: { username, password } })),
-    // The answer's cookie is what counts; the account is read anew with it.
-    onSuccess: () => queries.resetQueries({ queryKey: ["me"] }),
-  });
+interface SignInFormProps {
+  login: Login;
+  onChange: (login: Login) => void;
+  onSubmit: () => void;
+  isPending: boolean;
+  error: unknown;
+  /** Shown where the account waits for its confirmation. */
+  unconfirmed: ReactNode;
+}
+
+/** User name and password. */
+export function SignInForm(props: SignInFormProps): ReactNode {
+  const { login, onChange, onSubmit, isPending, error, unconfirmed } = props;
   const submit = (event: FormEvent): void => {
     event.preventDefault();
-    signIn.mutate();
+    onSubmit();
   };
+  const isUnconfirmed = hasCode(error, "email_unconfirmed");
   return (
     <Form onSubmit={submit}>
-      <ProblemAlert error={signIn.error} title="You could not be signed in" />
-      <FormGroup label="User name or e-mail address" fieldId="username" isRequired>
-        <TextInput
-          id="username"
-          value={username}
-          autoComplete="username"
-          autoFocus
-          isRequired
-          onChange={(_event, value) => setUsername(value)}
-        />
-      </FormGroup>
+      {isUnconfirmed ? unconfirmed : <ProblemAlert error={error} title="You could not be signed in" />}
+      <TextField
+        id="username"
+        label="User name or e-mail address"
+        value={login.username}
+        autoComplete="username"
+        autoFocus
+        onChange={(username) => onChange({ ...login, username })}
+      />
       <FormGroup label="Password" fieldId="password" isRequired>
-        <TextInput
+        <PasswordInput
           id="password"
-          type="password"
-          value={password}
+          value={login.password}
           autoComplete="current-password"
-          isRequired
-          onChange={(_event, value) => setPassword(value)}
+          onChange={(password) => onChange({ ...login, password })}
         />
       </FormGroup>
       <ActionGroup>
         <Button
           type="submit"
           isBlock
-          isLoading={signIn.isPending}
-          isDisabled={username === "" || password === "" || signIn.isPending}
+          isLoading={isPending}
+          isDisabled={login.username === "" || login.password === "" || isPending}
         >
           Sign in
         </Button>
