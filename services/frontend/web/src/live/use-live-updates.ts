@@ -8,6 +8,8 @@ const livePath = "/api/v1/live";
 const throttleMs = 1_000;
 /** After the platform ended or refused a connection, unless it names another time. */
 const retryMs = 15_000;
+/** While no connection comes about, such as behind a proxy without WebSockets, views are read again this often. */
+const fallbackMs = 30_000;
 
 interface Refusal extends Error {
   data?: { retryAfterMs?: number };
@@ -49,6 +51,7 @@ function watch(queries: QueryClient, organizationId: string): () => void {
   });
   let hasBeenConnected = false;
   let retry: number | undefined;
+  let readAt = Date.now();
   const connectLater = (delayMs: number): void => {
     window.clearTimeout(retry);
     retry = window.setTimeout(() => socket.connect(), delayMs);
@@ -64,6 +67,10 @@ function watch(queries: QueryClient, organizationId: string): () => void {
     if (!socket.active) connectLater(retryMs);
   });
   socket.on("connect_error", (error: Refusal) => {
+    if (Date.now() - readAt > fallbackMs) {
+      readAt = Date.now();
+      void queries.invalidateQueries();
+    }
     if (!socket.active) connectLater(error.data?.retryAfterMs ?? retryMs);
   });
   return () => {
