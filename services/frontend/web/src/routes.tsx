@@ -34,6 +34,7 @@ const signedInPages: RouteObject[] = [
     () => import("./provisioning-tokens/create-token-page.tsx"),
     "CreateTokenPage",
   ),
+  page("/devices/:deviceId/:tab?", () => import("./device/device-page.tsx"), "DevicePage"),
   page("*", () => import("./shell/not-found-page.tsx"), "NotFoundPage"),
 ];
 
