@@ -12,12 +12,11 @@ import {
 } from "@patternfly/react-core";
 import { LockIcon } from "@patternfly/react-icons/dist/esm/icons/lock-icon";
 import { ActionsColumn, Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState, type ReactNode } from "react";
 import { useSearchParams } from "react-router";
 import { useApi } from "../api/api-context.ts";
-import { unwrap, type Api } from "../api/client.ts";
-import type { paths } from "../api/schema.ts";
+import { unwrap } from "../api/client.ts";
 import { ConfirmModal } from "../components/confirm-modal.tsx";
 import { ErrorState } from "../components/error-state.tsx";
 import { PageHeader } from "../components/page-header.tsx";
@@ -27,22 +26,7 @@ import { useToasts } from "../components/toasts.ts";
 import { useMay } from "../session/session.ts";
 import { TemplateLinks } from "../templates/template-links.tsx";
 import { SecretModal } from "./secret-modal.tsx";
-
-type Secret =
-  paths["/api/v1/secrets"]["get"]["responses"]["200"]["content"]["application/json"]["items"][number];
-
-/** An organisation has at most 1,000: all are read, so that a name that is taken is known. */
-async function readAll(api: Api, signal: AbortSignal): Promise<Secret[]> {
-  const found: Secret[] = [];
-  let cursor: string | undefined;
-  do {
-    const query = { limit: 500, ...(cursor === undefined ? {} : { cursor }) };
-    const page = await unwrap(api.GET("/api/v1/secrets", { params: { query }, signal }));
-    found.push(...page.items);
-    cursor = page.nextCursor ?? undefined;
-  } while (cursor !== undefined);
-  return found;
-}
+import { useSecrets, type Secret } from "./secret-queries.ts";
 
 function DeleteSecret({ secret, onClose }: { secret: Secret; onClose: () => void }): ReactNode {
   const api = useApi();
@@ -167,8 +151,7 @@ function Search(): ReactNode {
 
 /** Values that templates refer to; they go in here, and only devices get them out. */
 export function SecretsPage(): ReactNode {
-  const api = useApi();
-  const found = useQuery({ queryKey: ["secrets"], queryFn: ({ signal }) => readAll(api, signal) });
+  const found = useSecrets();
   const may = useMay("admin");
   const [search] = useSearchParams();
   const [edited, setEdited] = useState<Secret | "new" | null>(null);

@@ -4,7 +4,7 @@ import { useSearchParams } from "react-router";
 import { CodeEditor } from "../components/code-editor/code-editor.tsx";
 import { ErrorState } from "../components/error-state.tsx";
 import { PageLoading } from "../components/page-loading.tsx";
-import { formatBytes, isYaml } from "./files/file-path.ts";
+import { firstFile, formatBytes, isYaml } from "./files/file-path.ts";
 import { FileTreeView } from "./files/file-tree-view.tsx";
 import { useVersionFile, useVersionFiles, type Template } from "./template-queries.ts";
 import { useShownVersion, VersionSelect } from "./version-select.tsx";
@@ -37,9 +37,8 @@ export function FilesTab({ template }: { template: Template }): ReactNode {
   const files = useVersionFiles(template.id, versionId);
   const items = useMemo(() => files.data?.items ?? [], [files.data]);
   const paths = useMemo(() => items.map(({ path }) => path), [items]);
-  const first = paths.find((path) => /(^|\/)kustomization\.ya?ml$/i.test(path)) ?? paths[0];
   const wanted = search.get("file") ?? "";
-  const shown = paths.includes(wanted) ? wanted : (first ?? null);
+  const shown = paths.includes(wanted) ? wanted : firstFile(paths);
   const choose = (path: string): void => {
     const next = new URLSearchParams(search);
     next.set("file", path);

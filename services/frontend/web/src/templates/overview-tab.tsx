@@ -16,6 +16,7 @@ import { Link } from "react-router";
 import { CopyableId } from "../components/copyable-id.tsx";
 import { TimeAgo } from "../components/time-ago.tsx";
 import { useGitCredentials } from "../git-credentials/credential-queries.ts";
+import { useSecrets } from "../secrets/secret-queries.ts";
 import { pauseText } from "./git-fields.tsx";
 import { HealthBar } from "./health-bar.tsx";
 import { useTemplateUsage, useVersions, type Template, type TemplateVersion } from "./template-queries.ts";
@@ -84,25 +85,38 @@ function SourceCard({ template }: { template: Template }): ReactNode {
   );
 }
 
-function Names({ names, none, to }: { names: readonly string[]; none: string; to?: string }): ReactNode {
-  if (names.length === 0) return <span className="rciots-muted">{none}</span>;
+function Variables({ names }: { names: readonly string[] }): ReactNode {
+  if (names.length === 0) return <span className="rciots-muted">none</span>;
   return (
-    <LabelGroup numLabels={10} aria-label="Names">
+    <LabelGroup numLabels={10} aria-label="Variables">
+      {names.map((name) => (
+        <Label key={name} isCompact>
+          {name}
+        </Label>
+      ))}
+    </LabelGroup>
+  );
+}
+
+/** Those that nobody has stored yet stand out: devices can't be given the version without them. */
+function Secrets({ names }: { names: readonly string[] }): ReactNode {
+  const stored = useSecrets().data;
+  if (names.length === 0) return <span className="rciots-muted">none</span>;
+  const isMissing = (name: string): boolean => stored?.every((secret) => secret.name !== name) ?? false;
+  return (
+    <LabelGroup numLabels={10} aria-label="Secrets">
       {names.map((name) => (
         <Label
           key={name}
           isCompact
-          {...(to === undefined
-            ? {}
-            : {
-                render: ({ className, content }) => (
-                  <Link className={className} to={to}>
-                    {content}
-                  </Link>
-                ),
-              })}
+          {...(isMissing(name) ? { status: "warning" as const } : {})}
+          render={({ className, content }) => (
+            <Link className={className} to={`/secrets?q=${name}`}>
+              {content}
+            </Link>
+          )}
         >
-          {name}
+          {isMissing(name) ? `${name}: not stored` : name}
         </Label>
       ))}
     </LabelGroup>
@@ -127,10 +141,10 @@ function VersionCard({ version, total }: { version: TemplateVersion; total: numb
             <Link to="?tab=rendered">{countOf(version.objectCount, "object")}</Link>
           </Row>
           <Row term="Variables">
-            <Names names={version.variables} none="none" />
+            <Variables names={version.variables} />
           </Row>
           <Row term="Secrets">
-            <Names names={version.secrets} none="none" to="/secrets" />
+            <Secrets names={version.secrets} />
           </Row>
         </DescriptionList>
       </CardBody>

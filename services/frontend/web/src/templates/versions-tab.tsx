@@ -66,12 +66,14 @@ function VersionsTable({ versions, chosen, onChoose, onMakeCurrent }: VersionsTa
               }}
             />
             <Td dataLabel="Version">
-              {version.number}{" "}
-              {version.isCurrent && (
-                <Label isCompact color="blue">
-                  Current
-                </Label>
-              )}
+              <span>
+                {version.number}{" "}
+                {version.isCurrent && (
+                  <Label isCompact color="blue">
+                    Current
+                  </Label>
+                )}
+              </span>
             </Td>
             {hasCommits && (
               <Td dataLabel="Commit" modifier="breakWord">

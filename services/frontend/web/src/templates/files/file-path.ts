@@ -61,6 +61,13 @@ export function kustomizationFolders(paths: Iterable<string>): string[] {
   return [...new Set(folders)].sort((a, b) => a.localeCompare(b));
 }
 
+/** The file to open first: the kustomization nearest to the top, else whatever is there. */
+export function firstFile(paths: readonly string[]): string | null {
+  const [top] = kustomizationFolders(paths);
+  const own = paths.find((path) => folderOf(path) === top && kustomizationNames.includes(nameOf(path)));
+  return own ?? paths[0] ?? null;
+}
+
 /** `12 bytes`, `1.5 KiB`, `8 MiB`. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1_024) return `${bytes} byte${bytes === 1 ? "" : "s"}`;

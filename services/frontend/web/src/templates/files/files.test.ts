@@ -9,7 +9,7 @@ import {
   withoutPath,
   written,
 } from "./draft-files.ts";
-import { clashFault, foldersOf, kustomizationFolders, pathFault } from "./file-path.ts";
+import { clashFault, firstFile, foldersOf, kustomizationFolders, pathFault } from "./file-path.ts";
 import { buildTree, visibleRows } from "./file-tree.ts";
 import { addUploads, withoutCommonFolder, type UploadedFile } from "./upload.ts";
 
@@ -41,6 +41,9 @@ describe("when the path of a file is given", () => {
       "b",
     ]);
     assert.deepEqual(foldersOf("a/b/c.yaml"), ["a", "a/b"]);
+    assert.equal(firstFile(["base/kustomization.yaml", "kustomization.yaml"]), "kustomization.yaml");
+    assert.equal(firstFile(["a.yaml"]), "a.yaml");
+    assert.equal(firstFile([]), null);
   });
 });
 

@@ -9,17 +9,14 @@ import {
   written,
   type DraftFiles,
 } from "./draft-files.ts";
-import { kustomizationFolders } from "./file-path.ts";
+import { firstFile, kustomizationFolders } from "./file-path.ts";
 import type { FileFault } from "./faults.ts";
 import type { TreeNode } from "./file-tree.ts";
 import { addUploads, type UploadOutcome, type UploadedFile } from "./upload.ts";
 
 export type Draft = ReturnType<typeof useDraft>;
 
-const firstOf = (files: DraftFiles): string | null =>
-  [...files.keys()].find((path) => /(^|\/)kustomization\.ya?ml$/i.test(path)) ??
-  files.keys().next().value ??
-  null;
+const firstOf = (files: DraftFiles): string | null => firstFile([...files.keys()]);
 
 /** Files while they are edited: what is open and selected, and whether anything differs from what was there. */
 export function useDraft(saved: DraftFiles, savedRoot: string) {
