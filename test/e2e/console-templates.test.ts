@@ -111,42 +111,45 @@ describe("when templates are managed in the console", function () {
     await page.getByText("<p>Good morning</p>").waitFor();
   });
 
-  it("shows what a version changes before it is saved, and keeps it from overwriting another's", async () => {
+  it("shows what a version changes before it is saved", async () => {
+    await page.getByRole("button", { name: "Review and save" }).click();
+    await page.getByRole("dialog", { name: /Save as a new version/ }).waitFor();
+    await page.locator(".cm-mergeView").getByText("Good morning").waitFor();
+  });
+
+  it("says by itself that somebody else was faster, and keeps the edits", async () => {
     const api = await platform.api();
     const { items } = await api.get("/templates");
-    await api.patch(`/templates/${items[0].id}`, { description: "from elsewhere" });
-    await page.getByRole("button", { name: "Review and save" }).click();
-    const dialog = page.getByRole("dialog", { name: /Save as a new version/ });
-    await dialog.locator(".cm-mergeView").getByText("Good morning").waitFor();
-    await dialog.getByRole("button", { name: "Save", exact: true }).click();
-    await dialog.getByText("Somebody else changed the template").waitFor();
-    await dialog.getByRole("button", { name: "Save my edits on top" }).click();
+    const path = `/templates/${items[0].id}`;
+    const { files } = await api.get(`${path}/versions/${items[0].currentVersionId}`);
+    const others = files.map((file: { path: string }) =>
+      file.path === "index.html" ? { ...file, content: "<p>Good night</p>\n" } : file,
+    );
+    await api.patch(path, { files: others });
+    await page.getByText("Somebody else changed the template while you edited").waitFor();
+    await page.locator(".cm-merge-a").getByText("Good night").waitFor();
+    await page.locator(".cm-merge-b").getByText("Good morning").waitFor();
+    await page.getByRole("button", { name: "Save my edits on top" }).click();
     await page.getByRole("grid", { name: "Versions" }).getByText("Current", { exact: true }).waitFor();
-    assert.equal((await api.get(`/templates/${items[0].id}`)).description, "from elsewhere");
+    assert.equal((await api.get(path)).versionCount, 3);
   });
 
   it("compares two versions, and makes the earlier one current", async () => {
     const table = page.getByRole("grid", { name: "Versions" });
     await table.getByRole("checkbox").nth(0).check();
-    await table.getByRole("checkbox").nth(1).check();
+    await table.getByRole("checkbox").nth(2).check();
     await page.getByRole("button", { name: "Compare" }).click();
-    await page.getByRole("heading", { name: "Version 1 and Version 2" }).waitFor();
+    await page.getByRole("heading", { name: "Version 1 and Version 3" }).waitFor();
     await page.getByRole("button", { name: "Files", exact: true }).click();
     await page.getByRole("menuitem", { name: /index\.html/ }).waitFor();
     await page.locator(".cm-merge-b").getByText("Good morning").waitFor();
-    await page
-      .getByRole("link", { name: "All versions" })
-      .or(page.getByRole("button", { name: "All versions" }))
-      .click();
-    await table
-      .getByRole("row")
-      .nth(2)
-      .getByRole("button", { name: /kebab|actions/i })
-      .click();
+    await page.getByText("All versions").click();
+    const first = table.getByRole("row").nth(3);
+    await first.getByRole("button", { name: /kebab|actions/i }).click();
     await page.getByRole("menuitem", { name: "Make current" }).click();
     await page.getByText("No device follows the template now").waitFor();
     await page.getByRole("button", { name: "Make current", exact: true }).click();
-    await table.getByRole("row").nth(2).getByText("Current", { exact: true }).waitFor();
+    await first.getByText("Current", { exact: true }).waitFor();
   });
 
   describe("and come from a Git server", () => {

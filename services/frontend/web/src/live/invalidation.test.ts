@@ -31,6 +31,8 @@ describe("when a hint says that something changed", () => {
     }
     for (const resource of ["secrets", "devices", "me"]) assert.equal(isOutdated([resource], changes), false);
     assert.ok(isOutdated(["templates", id("tpl", "1")], { ...none, kinds: ["template.changed"] }));
+    assert.ok(isOutdated(["secrets"], { ...none, kinds: ["template.changed"] }));
+    assert.ok(isOutdated(["git-credentials"], { ...none, templates: [id("tpl", "1")] }));
   });
 
   it("says of several hints what each of them says", () => {

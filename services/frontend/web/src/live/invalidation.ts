@@ -51,6 +51,10 @@ export function isOutdated(queryKey: readonly unknown[], changes: Changes): bool
       return changes.account;
     case "provisioning-tokens":
       return changes.tokens;
+    case "secrets":
+    case "git-credentials":
+      // Both say which templates use them.
+      return hasTemplates || ["templates", resource].some((word) => resourcesOf(changes.kinds).has(word));
     default:
       return resourcesOf(changes.kinds).has(String(resource));
   }

@@ -6,6 +6,8 @@ export type Template = Schema<"Template">;
 export type TemplateVersion = Schema<"TemplateVersion">;
 export type TemplateUsage = Schema<"TemplateUsage">;
 
+const usageIntervalMs = 10_000;
+
 export interface TemplateFilter {
   q: string;
   source: "" | "inline" | "git";
@@ -43,7 +45,9 @@ export function useTemplateUsage(templateIds: readonly string[]) {
   const api = useApi();
   const asked = templateIds.slice(-100);
   return useQuery({
-    queryKey: ["devices", "by-template", ...asked],
+    // Counted anew at its own pace: hints of ten thousand devices would have it counted every second.
+    queryKey: ["template-usage", ...asked],
+    refetchInterval: usageIntervalMs,
     enabled: asked.length > 0,
     queryFn: async ({ signal }) => {
       const query = { templateId: asked };
