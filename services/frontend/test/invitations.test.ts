@@ -5,7 +5,7 @@ import { adminPassword, startApi, type Answer, type ApiFixture } from "./api-fix
 import { insertInvitation } from "./route-samples.ts";
 
 const password = "a password of length";
-const tokenIn = (link: string): string => link.split("#")[1] ?? "";
+const tokenIn = (link: string): string => link.split("#token=")[1] ?? "";
 
 describe("when people are invited", () => {
   let api: ApiFixture;
@@ -27,7 +27,7 @@ describe("when people are invited", () => {
   it("makes an account with the role and the address that were offered", async () => {
     const offer = await invite("Ada@Example.com");
     assert.equal(offer.status, 201);
-    assert.match(offer.body.link, /^\/invitation#rci_/);
+    assert.match(offer.body.link, /^\/invitation#token=rci_/);
     const token = tokenIn(offer.body.link);
     const opened = await inspect(token);
     assert.deepEqual(

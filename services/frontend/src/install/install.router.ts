@@ -21,18 +21,15 @@ const choicesQuery = z.strictObject({
 });
 
 /** From one address within a minute: a site that installs hundreds of devices stays below it. */
-const defaultRequestsPerMinute = 300;
+const requestsPerMinute = 300;
 
 /**
  * What an administrator's `oc`, `kubectl` and `helm` fetch; they carry no session, so it is public, and holds
  * nothing secret. Mounted at `/install`.
  */
-export function installRouter(
-  files: InstallFiles,
-  { requestsPerMinute = defaultRequestsPerMinute }: { requestsPerMinute?: number | undefined } = {},
-): Router {
+export function installRouter(files: InstallFiles): Router {
   const router = Router({ strict: true, caseSensitive: true });
-  router.use(limitRate(requestsPerMinute));
+  router.use(limitRate());
   router.get("/openshift-template.yaml", (request, response) => {
     send(request, response, files.openshiftTemplate());
   });
@@ -59,7 +56,7 @@ function send(request: Request, response: Response, { content, contentType, etag
   response.end(content);
 }
 
-function limitRate(requestsPerMinute: number): RequestHandler {
+function limitRate(): RequestHandler {
   const limiter = new RateLimiterMemory({ points: requestsPerMinute, duration: 60 });
   return async (request, _response, next) => {
     try {

@@ -46,7 +46,7 @@ const membershipSchema = z.object({
   role: roleField,
 });
 
-const tokenField = linkTokenField.describe("What is behind the `#` of the link.");
+const tokenField = linkTokenField.describe("What is behind `#token=` in the link.");
 
 function view(invitation: Invitation): z.input<typeof invitationSchema> {
   return {

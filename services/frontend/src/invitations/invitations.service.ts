@@ -39,7 +39,7 @@ export function createInvitationsService(options: {
   const sendsMail = mailer?.isConfigured === true && consoleUrl !== undefined;
 
   /** The token is behind the `#`: browsers keep that to themselves. */
-  const linkOf = (token: string): string => `${consoleUrl ?? ""}/invitation#${token}`;
+  const linkOf = (token: string): string => `${consoleUrl ?? ""}/invitation#token=${token}`;
 
   async function deliver(invitation: Invitation, token: string): Promise<Offer> {
     const link = linkOf(token);

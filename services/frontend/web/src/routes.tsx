@@ -34,7 +34,10 @@ const signedInPages: RouteObject[] = [
     () => import("./provisioning-tokens/create-token-page.tsx"),
     "CreateTokenPage",
   ),
-  page("/devices/:deviceId/:tab?", () => import("./device/device-page.tsx"), "DevicePage"),
+  page("/audit-log", () => import("./audit-log/audit-log-page.tsx"), "AuditLogPage"),
+  page("/settings/:tab?", () => import("./settings/settings-page.tsx"), "SettingsPage"),
+  page("/platform/organizations", () => import("./platform/organizations-page.tsx"), "OrganizationsPage"),
+  page("/platform/users", () => import("./platform/users-page.tsx"), "UsersPage"),
   page("*", () => import("./shell/not-found-page.tsx"), "NotFoundPage"),
 ];
 
@@ -46,6 +49,7 @@ const publicPages: RouteObject[] = [
   page("/confirm-email", () => import("./sign-in/confirm-page.tsx"), "ConfirmEmailPage"),
   page("/forgotten-password", () => import("./sign-in/forgotten-password-page.tsx"), "ForgottenPasswordPage"),
   page("/reset-password", () => import("./sign-in/reset-password-page.tsx"), "ResetPasswordPage"),
+  page("/invitation", () => import("./invitation/invitation-page.tsx"), "InvitationPage"),
 ];
 
 export function createRoutes(credentials: CredentialStore): RouteObject[] {

@@ -13,10 +13,11 @@ import { useApi } from "../api/api-context.ts";
 import { unwrap } from "../api/client.ts";
 import { problemOf } from "../api/problem.ts";
 
-function useTemplates() {
+/** Names of the organisation's templates, for choosing and for showing what was chosen. */
+export function useTemplateNames() {
   const api = useApi();
   return useQuery({
-    queryKey: ["templates", "choices"],
+    queryKey: ["templates", "names"],
     queryFn: async ({ signal }) => {
       const page = await unwrap(api.GET("/api/v1/templates", { params: { query: { limit: 500 } }, signal }));
       return page.items.map(({ id, name }) => ({ id, name }));
@@ -34,7 +35,7 @@ const maxTemplates = 20;
 
 export function TemplatesField({ chosen, onChange }: TemplatesFieldProps): ReactNode {
   const [q, setQ] = useState("");
-  const templates = useTemplates();
+  const templates = useTemplateNames();
   const all = templates.data ?? [];
   const shown = all.filter(({ name }) => name.toLowerCase().includes(q.trim().toLowerCase()));
   const toggle = (id: string, isChosen: boolean): void =>

@@ -18,12 +18,12 @@ export interface NavigationGroup {
 /** The side navigation, in its order. */
 export const navigation: NavigationGroup[] = [
   { items: [{ label: "Overview", to: "/" }] },
+  { title: "Devices", items: [{ label: "Provisioning tokens", to: "/provisioning-tokens" }] },
   {
     title: "Fleet",
     items: [
       { label: "Devices", to: "/devices" },
       { label: "Pending devices", to: "/devices/pending" },
-      { label: "Provisioning tokens", to: "/provisioning-tokens" },
     ],
   },
   {
@@ -32,6 +32,21 @@ export const navigation: NavigationGroup[] = [
       { label: "Templates", to: "/templates" },
       { label: "Secrets", to: "/secrets" },
       { label: "Git credentials", to: "/git-credentials" },
+    ],
+  },
+  {
+    title: "Organisation",
+    items: [
+      { label: "Audit log", to: "/audit-log" },
+      { label: "Settings", to: "/settings" },
+    ],
+  },
+  {
+    title: "Platform",
+    isPlatform: true,
+    items: [
+      { label: "Organisations", to: "/platform/organizations" },
+      { label: "Users", to: "/platform/users" },
     ],
   },
 ];
