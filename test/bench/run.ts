@@ -7,6 +7,7 @@ import { startFleet, type Fleet } from "./fleet.ts";
 import type { BenchRow, Measurement } from "./measurement.ts";
 import { machine, markdownTable, plainTable } from "./report.ts";
 import { agentMemoryRow } from "./rows/agent-memory.row.ts";
+import { consoleRow } from "./rows/console.row.ts";
 import { deliveryRow } from "./rows/delivery.row.ts";
 import { devicesRow } from "./rows/devices.row.ts";
 import { enrolmentRow } from "./rows/enrolment.row.ts";
@@ -18,6 +19,7 @@ import { sessionsRow } from "./rows/sessions.row.ts";
 
 /** In this order: the last ones take the fleet apart. */
 const rows: BenchRow[] = [
+  consoleRow,
   renderingRow,
   devicesRow,
   handshakesRow,

@@ -41,11 +41,20 @@ function TemplateTabs({ template }: { template: Template }): ReactNode {
           onSelect={(_event, key) => setSearch(key === "overview" ? {} : { tab: String(key) })}
         >
           {tabs.map(({ key, label }) => (
-            <Tab key={key} eventKey={key} title={<TabTitleText>{label}</TabTitleText>} />
+            <Tab
+              key={key}
+              eventKey={key}
+              title={<TabTitleText>{label}</TabTitleText>}
+              tabContentId={`template-${key}`}
+            />
           ))}
         </Tabs>
       </PageSection>
-      <PageSection>{active !== undefined && <active.Content template={template} />}</PageSection>
+      {active !== undefined && (
+        <PageSection id={`template-${active.key}`} role="tabpanel" aria-label={active.label}>
+          <active.Content template={template} />
+        </PageSection>
+      )}
     </>
   );
 }
