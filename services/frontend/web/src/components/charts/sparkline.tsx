@@ -1,49 +1,20 @@
 import { useId, type ReactNode } from "react";
+import {
+  height,
+  runsOf,
+  width,
+  type Coordinates,
+  type SparklineFrame,
+  type SparklinePoint,
+} from "./sparkline-runs.ts";
 import "./charts.css";
 
-export interface SparklinePoint {
-  /** Milliseconds. */
-  at: number;
-  value: number;
-}
-
-interface SparklineProps {
+interface SparklineProps extends SparklineFrame {
   points: readonly SparklinePoint[];
-  /** The value at the top edge; the bottom is 0. */
-  max: number;
-  from: number;
-  to: number;
-  /** A line is broken where nothing was measured for longer than this. */
-  maxGapMs: number;
   title: string;
   /** The curve in words, for those who can't see it. */
   description: string;
   tone?: "success" | "info";
-}
-
-const width = 240;
-const height = 48;
-/** Half of the stroke, so that it isn't cut at the edges. */
-const margin = 2;
-
-type Coordinates = [number, number][];
-
-function runsOf(
-  points: readonly SparklinePoint[],
-  props: Pick<SparklineProps, "max" | "from" | "to" | "maxGapMs">,
-) {
-  const { max, from, to, maxGapMs } = props;
-  const runs: Coordinates[] = [];
-  let previous = Number.NEGATIVE_INFINITY;
-  for (const { at, value } of points) {
-    if (at < from || at > to) continue;
-    if (at - previous > maxGapMs) runs.push([]);
-    previous = at;
-    const x = ((at - from) / (to - from)) * width;
-    const y = height - margin - (value / Math.max(1, max)) * (height - 2 * margin);
-    runs.at(-1)?.push([x, y]);
-  }
-  return runs;
 }
 
 const lineOf = (run: Coordinates): string =>
