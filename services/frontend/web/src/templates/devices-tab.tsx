@@ -1,4 +1,4 @@
-import { Button, EmptyState, EmptyStateBody, Label } from "@patternfly/react-core";
+import { Button, EmptyState, EmptyStateBody } from "@patternfly/react-core";
 import { ServerIcon } from "@patternfly/react-icons/dist/esm/icons/server-icon";
 import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
 import { useInfiniteQuery } from "@tanstack/react-query";
@@ -9,6 +9,7 @@ import { unwrap, type Schema } from "../api/client.ts";
 import { ErrorState } from "../components/error-state.tsx";
 import { PageLoading } from "../components/page-loading.tsx";
 import { TimeAgo } from "../components/time-ago.tsx";
+import { PresenceLabel, StateLabel } from "../devices/device-labels.tsx";
 import { useVersions, type Template } from "./template-queries.ts";
 
 type Device = Schema<"Device">;
@@ -27,23 +28,9 @@ function useDevicesOf(templateId: string) {
   });
 }
 
-const stateColours = {
-  healthy: "success",
-  degraded: "warning",
-  failed: "danger",
-  rolled_back: "danger",
-} as const;
-
-function StateLabel({ device }: { device: Device }): ReactNode {
-  const { state } = device.observed;
-  if (state === null) return <span className="rciots-muted">not reported</span>;
-  const status = stateColours[state as keyof typeof stateColours];
-  return (
-    <Label isCompact {...(status === undefined ? { color: "blue" as const } : { status })}>
-      {state.replace("_", " ")}
-    </Label>
-  );
-}
+/** Why it doesn't run what it should, where it says so. */
+const reasonOf = ({ desired, overlayError, observed }: Device): string | null =>
+  desired.error ?? overlayError ?? observed.message;
 
 function DevicesTable({ devices, template }: { devices: Device[]; template: Template }): ReactNode {
   const versions = useVersions(template.id).data?.pages.flatMap(({ items }) => items) ?? [];
@@ -70,14 +57,12 @@ function DevicesTable({ devices, template }: { devices: Device[]; template: Temp
             <Td dataLabel="Name" modifier="breakWord">
               <Link to={`/devices/${device.id}`}>{device.name}</Link>
             </Td>
-            <Td dataLabel="Connection">{device.presence.online ? "online" : "offline"}</Td>
+            <Td dataLabel="Connection">
+              <PresenceLabel online={device.presence.online} />
+            </Td>
             <Td dataLabel="State">
               <StateLabel device={device} />
-              {(device.desired.error ?? device.overlayError ?? device.observed.message) !== null && (
-                <div className="rciots-muted">
-                  {device.desired.error ?? device.overlayError ?? device.observed.message}
-                </div>
-              )}
+              {reasonOf(device) !== null && <div className="rciots-muted">{reasonOf(device)}</div>}
             </Td>
             <Td dataLabel="Version">{versionOf(device)}</Td>
             <Td dataLabel="Reported">

@@ -35,7 +35,7 @@ function TemplateTabs({ template }: { template: Template }): ReactNode {
     <>
       <PageSection type="tabs">
         <Tabs
-          aria-label="About the template"
+          aria-label={`About ${template.name}`}
           usePageInsets
           activeKey={active?.key ?? "overview"}
           onSelect={(_event, key) => setSearch(key === "overview" ? {} : { tab: String(key) })}
