@@ -18,12 +18,12 @@ export interface NavigationGroup {
 /** The side navigation, in its order. */
 export const navigation: NavigationGroup[] = [
   { items: [{ label: "Overview", to: "/" }] },
-  { title: "Devices", items: [{ label: "Provisioning tokens", to: "/provisioning-tokens" }] },
   {
-    title: "Fleet",
+    title: "Devices",
     items: [
-      { label: "Devices", to: "/devices" },
+      { label: "All devices", to: "/devices" },
       { label: "Pending devices", to: "/devices/pending" },
+      { label: "Provisioning tokens", to: "/provisioning-tokens" },
     ],
   },
   {
