@@ -91,7 +91,7 @@ describe("when an operator connects a device with the console", function () {
       RCIOTS_CLUSTER: "none",
     });
     const arrivals = page.getByRole("status").filter({ hasText: "till-1" });
-    await arrivals.getByText("Waits for approval").waitFor();
+    await arrivals.getByText("Pending").waitFor();
     await button("Approve till-1").click();
     await arrivals.getByText("Online").waitFor();
     assert.equal(page.url().includes(token), false);
@@ -135,6 +135,11 @@ describe("when an operator connects a device with the console", function () {
     await row.waitFor();
     await page.getByLabel("Find a token by name").fill("TILL");
     await row.waitFor();
+
+    await row.getByRole("checkbox").check();
+    await button("Actions for 1").click();
+    await page.getByRole("menuitem", { name: "Enable" }).click();
+    await row.getByText("Exhausted").waitFor();
 
     await choose("Delete");
     await dialog.getByRole("button", { name: "Delete" }).click();

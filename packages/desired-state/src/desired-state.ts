@@ -9,7 +9,13 @@ import { readFiles, writeFiles } from "./files-blob.ts";
 import { isFault, sourcesOf, currentInputs } from "./inputs.ts";
 import type { OrganizationVault } from "./organization-vault.ts";
 import { createOverlayRenderer } from "./overlay.ts";
-import { createPreview, type CheckedContent, type Preview, type VersionContent } from "./preview.ts";
+import {
+  createPreview,
+  type CheckedContent,
+  type Preview,
+  type RevisionPreview,
+  type VersionContent,
+} from "./preview.ts";
 import type { Inputs } from "./inputs.ts";
 
 export interface DesiredStateService {
@@ -31,6 +37,7 @@ export interface DesiredStateService {
   readRendered(organizationId: string, blobId: string): Promise<string | undefined>;
   previewVersions(device: Device, sources?: Inputs["sources"]): Promise<Preview>;
   previewFiles(device: Device, files: readonly ManifestFile[], root: string): Promise<Preview>;
+  previewRevision(device: Device, inputs: Inputs): Promise<RevisionPreview>;
   /** Renders one device's overlay if it is out of date; true when something new is in force. */
   renderOverlay(device: Device): Promise<boolean>;
   /** Renders all overlays that are out of date; returns the devices that changed. */
@@ -140,6 +147,7 @@ export function createDesiredState(options: {
     },
     previewVersions: preview.previewVersions,
     previewFiles: preview.previewFiles,
+    previewRevision: preview.previewRevision,
     renderOverlay: overlays.renderOne,
     renderOverlays: overlays.renderAll,
   };

@@ -14,19 +14,34 @@ import type { Content } from "./content.ts";
 import { writeFiles } from "./files-blob.ts";
 import { renderedBlobs, sourcesOf, valuesOf, type Inputs } from "./inputs.ts";
 import type { createOverlayRenderer } from "./overlay.ts";
+import { secretPlaces, type Place } from "./secret-places.ts";
 
 /**
  * What is shown where a secret's value would stand: the first of these that its place takes. The second is base64,
  * as under a Secret's `data`; the others are for `|int`, `|number` and `|bool`.
  */
 const masks = ["********", "REDACTED", "0", "true"] as const;
+/** Others that the same places take, to find those places by. */
+const otherMasks = ["++++++++", "DETCADER", "1", "false"] as const;
 
-function fillMasked(compiled: Substitution, values: SubstitutionValues): string {
-  const chosen = new Map(compiled.secrets.map((name) => [name, 0]));
+/** The index of the mask that stands for each secret. */
+type Chosen = Map<string, number>;
+
+function fillWith(
+  compiled: Substitution,
+  values: SubstitutionValues,
+  chosen: Chosen,
+  from: readonly string[],
+): string {
+  const secrets = Object.fromEntries([...chosen].map(([name, index]) => [name, from[index] ?? ""]));
+  return compiled.apply({ ...values, secrets });
+}
+
+function fillMasked(compiled: Substitution, values: SubstitutionValues): { ndjson: string; chosen: Chosen } {
+  const chosen: Chosen = new Map(compiled.secrets.map((name) => [name, 0]));
   for (;;) {
-    const secrets = Object.fromEntries([...chosen].map(([name, index]) => [name, masks[index] ?? ""]));
     try {
-      return compiled.apply({ ...values, secrets });
+      return { ndjson: fillWith(compiled, values, chosen, masks), chosen };
     } catch (error) {
       // Each round takes a later mask for one secret at least, so that there is a last one.
       if (!takeNextMasks(chosen, error)) throw error;
@@ -35,7 +50,7 @@ function fillMasked(compiled: Substitution, values: SubstitutionValues): string 
 }
 
 /** False where no other mask would help. */
-function takeNextMasks(chosen: Map<string, number>, error: unknown): boolean {
+function takeNextMasks(chosen: Chosen, error: unknown): boolean {
   const faults = faultsOf(error).filter((fault) => fault.code === "value_invalid");
   const named = faults.flatMap(({ entry = "" }) =>
     entry.startsWith("secret.") ? [entry.slice("secret.".length)] : [],
@@ -77,6 +92,14 @@ export interface Preview {
   ndjson: string;
   objectCount: number;
 }
+
+/** A revision of a device as it was made, with the device's name and labels as they are now. */
+export interface RevisionPreview extends Preview {
+  /** Where its content depends on a secret, by `placesKey`. */
+  secretPlaces: Map<string, Place[]>;
+}
+
+const countOf = (ndjson: string): number => (ndjson === "" ? 0 : ndjson.trimEnd().split("\n").length);
 
 /** Looks at content without changing what any device runs. */
 export function createPreview(options: {
@@ -132,8 +155,8 @@ export function createPreview(options: {
       renderedBlobId: null,
       variables: device.variables,
     });
-    const filled = fillMasked(compiled, values);
-    return { ndjson: filled, objectCount: filled === "" ? 0 : filled.trimEnd().split("\n").length };
+    const { ndjson: filled } = fillMasked(compiled, values);
+    return { ndjson: filled, objectCount: countOf(filled) };
   }
 
   return {
@@ -178,6 +201,18 @@ export function createPreview(options: {
       const chosen =
         sources ?? sourcesOf(device, await store.content.templates(device.organizationId, templateIds));
       return fill(device, chosen, await currentNdjson(device, chosen));
+    },
+
+    /** @throws AppError where a version, a variable or a rendering that it was made of is gone */
+    async previewRevision(device: Device, inputs: Inputs): Promise<RevisionPreview> {
+      const { organizationId } = device;
+      const versionIds = inputs.sources.map((source) => source.versionId);
+      const versions = await content.versionsOf(organizationId, versionIds);
+      const { compiled } = await content.rendering(organizationId, inputs, versions);
+      const values = valuesOf(device, inputs);
+      const { ndjson, chosen } = fillMasked(compiled, values);
+      const other = fillWith(compiled, values, chosen, otherMasks);
+      return { ndjson, objectCount: countOf(ndjson), secretPlaces: secretPlaces(ndjson, other) };
     },
 
     /** What a device would run of files that are no version yet. */

@@ -50,6 +50,8 @@ export interface FrontendOptions {
   consoleDir?: string | undefined;
   /** Holds `agent/openshift` and `charts/rciots-agent`, from which clusters install the agent. */
   installDir: string;
+  /** Of `/install`, from one address; default 300. */
+  installRequestsPerMinute?: number;
   /** Whole reference of the agent's image; absent: the published one. */
   agentImage?: string | undefined;
   /** SHA-256 of the platform's root certificate, as agents are told it. */
@@ -120,7 +122,7 @@ function createApp(
     response.setHeader("content-type", "application/json; charset=utf-8");
     response.end(openapi);
   });
-  app.use("/install", installRouter(installFiles));
+  app.use("/install", installRouter(installFiles, { requestsPerMinute: options.installRequestsPerMinute }));
   app.use("/api/v1", mountRoutes({ routes, authenticate, publicOrigins }));
   if (consoleDir !== undefined) app.use(serveConsolePage(consoleDir));
   app.use(answerUnknownRoute());

@@ -14,6 +14,9 @@ import { createBulkService } from "./devices/bulk.service.ts";
 import { deviceContentRoutes } from "./devices/device-content.routes.ts";
 import { createDeviceContentService } from "./devices/device-content.service.ts";
 import { createDeviceDirectory } from "./devices/device-directory.ts";
+import { createDeviceCalls } from "./devices/device-calls.ts";
+import { deviceDiffRoutes } from "./devices/device-diff.routes.ts";
+import { createDeviceDiffService } from "./devices/device-diff.service.ts";
 import { deviceRoutes } from "./devices/devices.routes.ts";
 import { createDevicesService } from "./devices/devices.service.ts";
 import { createOverlayRendererLoop } from "./devices/overlay-renderer.ts";
@@ -138,6 +141,8 @@ export function createServices(options: FrontendOptions & { chartVersion: string
     logger,
     sampleMs: options.historySampleMs ?? defaultHistorySampleMs,
   });
+  const calls = createDeviceCalls({ store, bus });
+  const diffs = createDeviceDiffService({ store, devices, calls, desiredState, audit });
 
   const gitCredentials = createGitCredentialsService({ store, secretVault, audit });
   const versions = createTemplateVersions({ store, desiredState, bus, onTemplateChanged: renderOverlays });
@@ -167,6 +172,7 @@ export function createServices(options: FrontendOptions & { chartVersion: string
       ...bulkRoutes({ bulk }),
       ...deviceRoutes({ devices, store }),
       ...deviceContentRoutes({ content }),
+      ...deviceDiffRoutes({ diffs }),
       ...templateRoutes({ templates }),
       ...templateContentRoutes({ templates, content: templateContent }),
       ...gitCredentialRoutes({ gitCredentials }),

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { createDesiredState, createOrganizationVault } from "@rciots/desired-state";
+import { createDesiredState, createOrganizationVault, type DesiredStateService } from "@rciots/desired-state";
 import {
   createFrontend,
   ensureFirstRun,
@@ -50,6 +50,7 @@ export interface ApiFixture {
   store: Store;
   bus: Bus;
   vault: Vault;
+  desiredState: DesiredStateService;
   frontend: Frontend;
   url: string;
   organizationId: string;
@@ -253,6 +254,7 @@ export async function startApi(overrides: Partial<FrontendOptions> = {}): Promis
     store,
     bus,
     vault,
+    desiredState,
     frontend,
     url,
     organizationId,

@@ -98,11 +98,9 @@ describe("when a cluster's administrator fetches what installs the agent", () =>
   });
 
   it("is held back where it asks without end", async () => {
-    const { url } = await api.startFrontend();
-    const statuses = await Promise.all(
-      Array.from({ length: 301 }, async () => (await get("/openshift-template.yaml", {}, url)).status),
-    );
-    assert.ok(statuses.includes(429));
+    const { url } = await api.startFrontend({ installRequestsPerMinute: 3 });
+    for (let count = 0; count < 3; count += 1)
+      assert.equal((await get("/openshift-template.yaml", {}, url)).status, 200);
     const refused = await get("/kubernetes.yaml", {}, url);
     assert.equal(refused.status, 429);
     assert.ok(Number(refused.headers.get("retry-after")) > 0);

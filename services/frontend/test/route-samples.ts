@@ -298,6 +298,13 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
     replaceDeviceOverlay: () => on(device(), { body: { files: kustomization } }),
     deleteDeviceOverlay: () => on(overlaid()),
     assignTemplates: async () => on(device(), { body: [await pinned()] }),
+    getDeviceRevision: async () => {
+      const id = await device({ assignments: [{ templateId: await template(), pinnedVersionId: null }] });
+      const found = await store.devices.find(organizationId, id);
+      await api.desiredState.advance(found === null ? [] : [found]);
+      return { params: { id, revision: "1" } };
+    },
+    diffDevice: () => on(device(), { body: {}, status: 409 }),
     rollBackDevice: () => on(device(), { body: { revision: 7 }, status: 404 }),
     unpinDevice: () => on(device({ pinnedRevision: 3 })),
     previewDevice: async () => on(device(), { body: {}, also: [{ body: { templates: [await pinned()] } }] }),

@@ -13,11 +13,12 @@ import { defineRoute, type Route } from "../http/route.ts";
 import { namedObjectSchema } from "../templates/rendered-yaml.ts";
 import { fileSchema, filesBodyLimitBytes, filesField, rootField } from "../templates/template.view.ts";
 import { maxAssignments, type DeviceContentService } from "./device-content.service.ts";
-import { deviceSchema, viewDevice } from "./device.view.ts";
+import { deviceSchema, revisionSchema, viewDevice, viewRevision } from "./device.view.ts";
 
 const tag = "Device content";
 const params = idParams("dev");
 const device = { status: 200, about: "The device as it is now.", schema: deviceSchema } as const;
+const revisionField = z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
 /** 256 variables of 4 KiB, with JSON's escapes. */
 const variablesBodyLimitBytes = 2_097_152;
 
@@ -181,6 +182,30 @@ function revisionRoutes(content: DeviceContentService): Route[] {
       async handler({ caller, params: { id }, body, context }) {
         const changed = await content.assign({ caller, context }, { id, ifMatch: context.ifMatch }, body);
         return { body: viewDevice(changed), version: changed.version };
+      },
+    }),
+    defineRoute({
+      method: "get",
+      path: "/devices/{id}/revisions/{revision}",
+      id: "getDeviceRevision",
+      tag,
+      summary: "Get a revision of a device with its content",
+      description:
+        "Made again of what it was made of: variables as they were, secrets masked, the device's name and labels as " +
+        "they are now. Compare two of them, or one with a preview.",
+      access: "viewer",
+      params: params.extend({ revision: revisionField }),
+      success: {
+        status: 200,
+        about: "The revision.",
+        schema: revisionSchema.extend({ yaml: z.string(), objects: z.array(namedObjectSchema) }).meta({
+          id: "DeviceRevisionContent",
+        }),
+      },
+      problems: [404, 422],
+      async handler({ caller, params: { id, revision } }) {
+        const { revision: found, ...rendered } = await content.revision(caller.organizationId, id, revision);
+        return { body: { ...viewRevision(found), ...rendered } };
       },
     }),
     defineRoute({

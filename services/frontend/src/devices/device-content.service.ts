@@ -1,7 +1,7 @@
 import type { DesiredStateService } from "@rciots/desired-state";
 import { validateManifestFiles, type ManifestFile } from "@rciots/manifests";
 import { badRequest, notFound } from "@rciots/runtime";
-import type { Assignment, Device, Store } from "@rciots/store";
+import type { Assignment, Device, DeviceRevision, Store } from "@rciots/store";
 import { createHash } from "node:crypto";
 import { changesOf, isSame } from "../http/optimistic-change.ts";
 import { patchMap } from "../http/fields.ts";
@@ -30,13 +30,19 @@ export interface DevicePreview {
 /** Templates of one device. */
 export const maxAssignments = 20;
 
+const revisionNotFound = (revision: number): Error =>
+  notFound({ code: "revision_not_found", message: `The device has no revision ${revision}.` });
+
 export type DeviceContentService = ReturnType<typeof createDeviceContentService>;
 
 /** What devices run: their labels and variables, templates, overlay files, and going back to older content. */
 export function createDeviceContentService(options: {
   store: Pick<Store, "templates" | "deviceRevisions">;
   devices: DevicesService;
-  desiredState: Pick<DesiredStateService, "writeFiles" | "readFiles" | "previewVersions" | "previewFiles">;
+  desiredState: Pick<
+    DesiredStateService,
+    "writeFiles" | "readFiles" | "previewVersions" | "previewFiles" | "previewRevision"
+  >;
   /** Told when overlays may have to be rendered again. */
   onOverlayChanged: () => void;
 }) {
@@ -225,12 +231,7 @@ export function createDeviceContentService(options: {
         audited: ["pinnedRevision"],
         affects: ["content"],
         change(current) {
-          if (found === null) {
-            throw notFound({
-              code: "revision_not_found",
-              message: `The device has no revision ${revision}.`,
-            });
-          }
+          if (found === null) throw revisionNotFound(revision);
           return changesOf(current, { pinnedRevision: revision });
         },
       });
@@ -245,6 +246,19 @@ export function createDeviceContentService(options: {
         affects: ["content"],
         change: (current) => changesOf(current, { pinnedRevision: null }),
       }),
+
+    /** A revision with its content as it was made, secrets masked; the name and labels are the device's of today. */
+    async revision(
+      organizationId: string,
+      id: string,
+      number: number,
+    ): Promise<{ revision: DeviceRevision } & Omit<DevicePreview, "digest">> {
+      const device = await devices.get(organizationId, id);
+      const revision = await store.deviceRevisions.get(organizationId, id, number);
+      if (revision === null) throw revisionNotFound(number);
+      const { ndjson } = await withContentErrors(() => desiredState.previewRevision(device, revision.inputs));
+      return { revision, yaml: toYaml(ndjson), objects: objectsOf(ndjson) };
+    },
 
     /** What the device would run: as it is, with other templates, or of files that are no template yet. */
     async preview(

@@ -29,6 +29,9 @@ const tag = "Devices";
 const params = idParams("dev");
 const device = { status: 200, about: "The device as it is now.", schema: deviceSchema } as const;
 
+/** As it was stored: what was cut off when it came is plain text by now. */
+const objectSchema = objectStatus.extend({ message: z.string().optional() }).meta({ id: "ObjectStatus" });
+
 /** Reading devices. */
 function readRoutes({ devices, store }: DeviceRouteOptions): Route[] {
   return [
@@ -96,11 +99,16 @@ function readRoutes({ devices, store }: DeviceRouteOptions): Route[] {
       summary: "List the Kubernetes objects a device last reported, the worst first",
       access: "viewer",
       params,
-      query: z.strictObject({ ...pageQuery, health: z.enum(objectHealths).optional() }),
+      query: z.strictObject({
+        ...pageQuery,
+        health: z.enum(objectHealths).optional(),
+        kind: z.string().min(1).max(63).optional().describe("Such as `Deployment`."),
+        q: z.string().min(1).max(253).optional().describe("Part of the name."),
+      }),
       success: {
         status: 200,
         about: "A page.",
-        schema: pageOf(objectStatus.meta({ id: "ObjectStatus" })).extend({
+        schema: pageOf(objectSchema).extend({
           revision: z.number().int().nullable().describe("Which revision the report is about."),
         }),
       },

@@ -3,6 +3,7 @@ import type { Certificate, Device, DeviceChange, DeviceStatus, Store } from "@rc
 import { difference, type Acting, type Audit } from "../audit/audit.ts";
 import type { Member } from "../auth/caller.ts";
 import { readPage, type Page } from "../http/cursor.ts";
+import type { RequestContext } from "../http/route.ts";
 import { changesOf, changeVersioned } from "../http/optimistic-change.ts";
 import type { DeviceDirectory } from "./device-directory.ts";
 import { entryOf, matcherOf, type DeviceEntry, type DeviceQuery } from "./device-entry.ts";
@@ -10,6 +11,7 @@ import { deviceOrders, type DeviceSort } from "./device-order.ts";
 
 export interface MemberActing extends Acting {
   caller: Member;
+  context: RequestContext;
 }
 
 /** A change of one device, told to everybody who must know. */

@@ -17,13 +17,20 @@ export async function readReportedObjects(options: {
   limit: number;
   cursor: string | undefined;
   health?: ObjectHealth | undefined;
+  kind?: string | undefined;
+  /** Part of the name. */
+  q?: string | undefined;
 }): Promise<Page<ObjectStatus> & { revision: number | null }> {
-  const { store, organizationId, deviceId, limit, health } = options;
-  const kind = `objects-${deviceId}`;
+  const { store, organizationId, deviceId, limit, health, kind, q } = options;
+  const cursorKind = `objects-${deviceId}`;
+  const isWanted = (object: ObjectStatus): boolean =>
+    (health === undefined || object.health === health) &&
+    (kind === undefined || object.kind.toLowerCase() === kind.toLowerCase()) &&
+    (q === undefined || object.name.includes(q.toLowerCase()));
   const first = await store.devices.findObjects(organizationId, deviceId, 0);
   if (first === null) return { items: [], nextCursor: null, revision: null };
 
-  const position = decodeCursor(kind, options.cursor) ?? "0:0";
+  const position = decodeCursor(cursorKind, options.cursor) ?? "0:0";
   const [startPage = 0, startIndex = 0] = position.split(":").map(Number);
   const pageCount = Math.min(first.pages, maxPages);
   const items: ObjectStatus[] = [];
@@ -32,9 +39,9 @@ export async function readReportedObjects(options: {
     const objects = piece?.objects ?? [];
     for (let index = page === startPage ? startIndex : 0; index < objects.length; index += 1) {
       const object = objects[index];
-      if (object === undefined || (health !== undefined && object.health !== health)) continue;
+      if (object === undefined || !isWanted(object)) continue;
       if (items.length === limit) {
-        return { items, nextCursor: encodeCursor(kind, `${page}:${index}`), revision: first.revision };
+        return { items, nextCursor: encodeCursor(cursorKind, `${page}:${index}`), revision: first.revision };
       }
       items.push(object);
     }

@@ -13,6 +13,19 @@ import { isRead, type Reply, type RequestContext, type Route } from "./route.ts"
 const nothing = z.strictObject({});
 const maxUserAgentChars = 256;
 
+const clientGone = new AppError({
+  code: "client_gone",
+  status: 499,
+  message: "The caller did not wait for the answer.",
+});
+
+/** Aborted, once the answer is sent or the connection closed, without the cost of an exception with a stack. */
+function signalOf(response: Response): AbortSignal {
+  const ending = new AbortController();
+  response.once("close", () => ending.abort(clientGone));
+  return ending.signal;
+}
+
 function contextOf(request: Request, response: Response, route: Route): RequestContext {
   const sessionToken = readSessionCookie(request.header("cookie"));
   return {
@@ -22,6 +35,7 @@ function contextOf(request: Request, response: Response, route: Route): RequestC
     ifMatch: route.conditional === true ? parseIfMatch(request.header("if-match")) : undefined,
     origin: `${request.protocol}://${request.host ?? "localhost"}`,
     isSecure: request.secure,
+    signal: signalOf(response),
     csrfToken: sessionToken === undefined ? null : csrfTokenOf(sessionToken),
   };
 }

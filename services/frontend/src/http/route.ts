@@ -23,6 +23,8 @@ export interface RequestContext {
   origin: string;
   /** Whether the caller's connection is HTTPS as far as is known. */
   isSecure: boolean;
+  /** Aborted once the caller is gone, so that work nobody waits for ends. */
+  signal: AbortSignal;
   /** Of the session cookie that came along; null where none did. */
   csrfToken: string | null;
 }

@@ -21,15 +21,18 @@ const choicesQuery = z.strictObject({
 });
 
 /** From one address within a minute: a site that installs hundreds of devices stays below it. */
-const requestsPerMinute = 300;
+const defaultRequestsPerMinute = 300;
 
 /**
  * What an administrator's `oc`, `kubectl` and `helm` fetch; they carry no session, so it is public, and holds
  * nothing secret. Mounted at `/install`.
  */
-export function installRouter(files: InstallFiles): Router {
+export function installRouter(
+  files: InstallFiles,
+  { requestsPerMinute = defaultRequestsPerMinute }: { requestsPerMinute?: number | undefined } = {},
+): Router {
   const router = Router({ strict: true, caseSensitive: true });
-  router.use(limitRate());
+  router.use(limitRate(requestsPerMinute));
   router.get("/openshift-template.yaml", (request, response) => {
     send(request, response, files.openshiftTemplate());
   });
@@ -56,7 +59,7 @@ function send(request: Request, response: Response, { content, contentType, etag
   response.end(content);
 }
 
-function limitRate(): RequestHandler {
+function limitRate(requestsPerMinute: number): RequestHandler {
   const limiter = new RateLimiterMemory({ points: requestsPerMinute, duration: 60 });
   return async (request, _response, next) => {
     try {

@@ -35,9 +35,10 @@ export function objectsOf(ndjson: string): NamedObject[] {
   }));
 }
 
+export const objectToYaml = (object: object): string =>
+  stringify(object, { lineWidth: 0, aliasDuplicateObjects: false });
+
 /** For people: the objects as YAML documents, in the order they are stored. */
 export function toYaml(ndjson: string): string {
-  return documentsOf(ndjson)
-    .map((document) => stringify(document, { lineWidth: 0, aliasDuplicateObjects: false }))
-    .join("---\n");
+  return documentsOf(ndjson).map(objectToYaml).join("---\n");
 }

@@ -38,6 +38,7 @@ const signedInPages: RouteObject[] = [
   page("/settings/:tab?", () => import("./settings/settings-page.tsx"), "SettingsPage"),
   page("/platform/organizations", () => import("./platform/organizations-page.tsx"), "OrganizationsPage"),
   page("/platform/users", () => import("./platform/users-page.tsx"), "UsersPage"),
+  page("/devices/:deviceId/:tab?", () => import("./device/device-page.tsx"), "DevicePage"),
   page("*", () => import("./shell/not-found-page.tsx"), "NotFoundPage"),
 ];
 

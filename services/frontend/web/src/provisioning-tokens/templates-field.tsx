@@ -13,11 +13,10 @@ import { useApi } from "../api/api-context.ts";
 import { unwrap } from "../api/client.ts";
 import { problemOf } from "../api/problem.ts";
 
-/** Names of the organisation's templates, for choosing and for showing what was chosen. */
-export function useTemplateNames() {
+function useTemplates() {
   const api = useApi();
   return useQuery({
-    queryKey: ["templates", "names"],
+    queryKey: ["templates", "choices"],
     queryFn: async ({ signal }) => {
       const page = await unwrap(api.GET("/api/v1/templates", { params: { query: { limit: 500 } }, signal }));
       return page.items.map(({ id, name }) => ({ id, name }));
@@ -35,7 +34,7 @@ const maxTemplates = 20;
 
 export function TemplatesField({ chosen, onChange }: TemplatesFieldProps): ReactNode {
   const [q, setQ] = useState("");
-  const templates = useTemplateNames();
+  const templates = useTemplates();
   const all = templates.data ?? [];
   const shown = all.filter(({ name }) => name.toLowerCase().includes(q.trim().toLowerCase()));
   const toggle = (id: string, isChosen: boolean): void =>

@@ -5,22 +5,19 @@ import {
   DrawerHead,
   DrawerPanelBody,
   DrawerPanelContent,
-  Dropdown,
-  DropdownItem,
-  DropdownList,
   Flex,
   List,
   ListItem,
-  MenuToggle,
   Skeleton,
   Title,
 } from "@patternfly/react-core";
-import { useState, type ReactNode } from "react";
+import type { ReactNode } from "react";
 import { Link } from "react-router";
 import { CopyableId } from "../components/copyable-id.tsx";
 import { ErrorState } from "../components/error-state.tsx";
 import { LabelList } from "../components/label-list.tsx";
 import { TimeAgo } from "../components/time-ago.tsx";
+import { ActionsMenu } from "./actions-menu.tsx";
 import { DeviceStatusLabel } from "./device-status-label.tsx";
 import { InstallCommands } from "./install-commands.tsx";
 import { TokenStateLabel, UsageMeter } from "./token-labels.tsx";
@@ -55,31 +52,6 @@ export function TokenDrawer({ id, onClose, actionsOf }: TokenDrawerProps): React
         {token && <TokenDetails token={token} />}
       </DrawerPanelBody>
     </DrawerPanelContent>
-  );
-}
-
-function ActionsMenu({ actions }: { actions: readonly TokenAction[] }): ReactNode {
-  const [isOpen, setOpen] = useState(false);
-  return (
-    <Dropdown
-      isOpen={isOpen}
-      onOpenChange={setOpen}
-      onSelect={() => setOpen(false)}
-      popperProps={{ position: "right" }}
-      toggle={(ref) => (
-        <MenuToggle ref={ref} isExpanded={isOpen} onClick={() => setOpen(!isOpen)}>
-          Actions
-        </MenuToggle>
-      )}
-    >
-      <DropdownList>
-        {actions.map(({ title, onClick, isDanger = false }) => (
-          <DropdownItem key={title} isDanger={isDanger} onClick={onClick}>
-            {title}
-          </DropdownItem>
-        ))}
-      </DropdownList>
-    </Dropdown>
   );
 }
 

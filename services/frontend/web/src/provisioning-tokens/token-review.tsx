@@ -8,8 +8,8 @@ import type { ReactNode } from "react";
 import { LabelList } from "../components/label-list.tsx";
 import { TimeAgo } from "../components/time-ago.tsx";
 import { useNow } from "../components/use-now.ts";
+import { useTemplateNames } from "../devices/use-template-names.ts";
 import { expiresAtOf, type Expiry } from "./limit-fields.tsx";
-import { useTemplateNames } from "./templates-field.tsx";
 import type { Token } from "./token.ts";
 
 /** What the wizard has so far. */
@@ -53,8 +53,7 @@ export function Fact({ term, children }: { term: string; children: ReactNode }):
 }
 
 export function TemplateNames({ ids }: { ids: readonly string[] }): ReactNode {
-  const templates = useTemplateNames();
+  const names = useTemplateNames();
   if (ids.length === 0) return <span className="rciots-muted">none</span>;
-  const nameOf = (id: string): string => templates.data?.find((template) => template.id === id)?.name ?? id;
-  return ids.map(nameOf).join(", ");
+  return ids.map((id) => names[id] ?? id).join(", ");
 }

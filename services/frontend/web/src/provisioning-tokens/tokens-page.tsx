@@ -8,20 +8,23 @@ import {
   EmptyStateBody,
   EmptyStateFooter,
   PageSection,
+  ToolbarItem,
 } from "@patternfly/react-core";
 import { KeyIcon } from "@patternfly/react-icons/dist/esm/icons/key-icon";
 import { SearchIcon } from "@patternfly/react-icons/dist/esm/icons/search-icon";
-import type { ReactNode } from "react";
+import { useState, type ReactNode } from "react";
 import { useNavigate } from "react-router";
 import { ErrorState } from "../components/error-state.tsx";
 import { PageHeader } from "../components/page-header.tsx";
 import { PageLoading } from "../components/page-loading.tsx";
 import { useNow } from "../components/use-now.ts";
 import { useMay } from "../session/session.ts";
+import { ActionsMenu } from "./actions-menu.tsx";
 import { isMatch, type Token } from "./token.ts";
 import { TokenDrawer } from "./token-drawer.tsx";
 import { TokensTable } from "./tokens-table.tsx";
 import { TokensToolbar } from "./tokens-toolbar.tsx";
+import { useBulkTokens } from "./use-bulk-tokens.tsx";
 import { useTokenActions } from "./use-token-actions.tsx";
 import { useTokens } from "./use-tokens.ts";
 import { useTokensView } from "./use-tokens-view.ts";
@@ -72,13 +75,33 @@ function TokenList({ tokens, actionsOf }: TokenListProps): ReactNode {
   const last = Math.max(1, Math.ceil(found.length / pageSize));
   const number = Math.min(page, last);
   const shown = found.slice((number - 1) * pageSize, number * pageSize);
+  const [ticked, setTicked] = useState<ReadonlySet<string>>(new Set());
+  // What is filtered out of sight is not acted on.
+  const chosen = found.filter(({ id }) => ticked.has(id));
+  const bulk = useBulkTokens(chosen, () => setTicked(new Set()));
+  const choose = (ids: readonly string[], isChosen: boolean): void =>
+    setTicked((before) => {
+      const others = [...before].filter((id) => !ids.includes(id));
+      return new Set(isChosen ? [...others, ...ids] : others);
+    });
   return (
     <>
       <TokensToolbar
         filter={filter}
         onFilter={setFilter}
         page={{ number, size: pageSize, count: found.length, onPage: setPage }}
-      />
+      >
+        {actionsOf !== undefined && (
+          <ToolbarItem>
+            <ActionsMenu
+              actions={bulk.actions}
+              isDisabled={chosen.length === 0}
+              label={chosen.length === 0 ? "Actions" : `Actions for ${chosen.length}`}
+            />
+          </ToolbarItem>
+        )}
+      </TokensToolbar>
+      {bulk.dialog}
       {found.length === 0 ? (
         <EmptyState titleText="No token is like this" headingLevel="h2" icon={SearchIcon}>
           <EmptyStateFooter>
@@ -90,7 +113,14 @@ function TokenList({ tokens, actionsOf }: TokenListProps): ReactNode {
           </EmptyStateFooter>
         </EmptyState>
       ) : (
-        <TokensTable tokens={shown} openId={openId} onOpen={open} actionsOf={actionsOf} />
+        <TokensTable
+          tokens={shown}
+          openId={openId}
+          onOpen={open}
+          actionsOf={actionsOf}
+          chosen={ticked}
+          onChoose={choose}
+        />
       )}
     </>
   );

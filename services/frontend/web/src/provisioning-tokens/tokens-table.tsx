@@ -14,13 +14,33 @@ interface TokensTableProps {
   onOpen: (id: string) => void;
   /** Absent: the person may only look. */
   actionsOf?: ((token: Token) => TokenAction[]) | undefined;
+  /** Ids of those that are ticked. */
+  chosen: ReadonlySet<string>;
+  onChoose: (ids: readonly string[], isChosen: boolean) => void;
 }
 
-export function TokensTable({ tokens, openId, onOpen, actionsOf }: TokensTableProps): ReactNode {
+export function TokensTable({
+  tokens,
+  openId,
+  onOpen,
+  actionsOf,
+  chosen,
+  onChoose,
+}: TokensTableProps): ReactNode {
+  const ids = tokens.map(({ id }) => id);
   return (
     <Table aria-label="Provisioning tokens" variant="compact">
       <Thead>
         <Tr>
+          {actionsOf !== undefined && (
+            <Th
+              aria-label="Select the page"
+              select={{
+                isSelected: ids.every((id) => chosen.has(id)),
+                onSelect: (_event, isChosen) => onChoose(ids, isChosen),
+              }}
+            />
+          )}
           <Th>Name</Th>
           <Th>Status</Th>
           <Th>Devices</Th>
@@ -32,8 +52,17 @@ export function TokensTable({ tokens, openId, onOpen, actionsOf }: TokensTablePr
         </Tr>
       </Thead>
       <Tbody>
-        {tokens.map((token) => (
+        {tokens.map((token, index) => (
           <Tr key={token.id} isRowSelected={token.id === openId}>
+            {actionsOf !== undefined && (
+              <Td
+                select={{
+                  rowIndex: index,
+                  isSelected: chosen.has(token.id),
+                  onSelect: (_event, isChosen) => onChoose([token.id], isChosen),
+                }}
+              />
+            )}
             <Td dataLabel="Name" modifier="breakWord">
               <Button variant="link" isInline onClick={() => onOpen(token.id)}>
                 {token.name}

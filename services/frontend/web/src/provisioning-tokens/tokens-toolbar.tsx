@@ -17,10 +17,12 @@ import { tokenStates, type TokenFilter, type TokenState } from "./token.ts";
 interface TokensToolbarProps {
   filter: TokenFilter;
   onFilter: (filter: TokenFilter) => void;
+  /** For those that are ticked, such as their actions. */
+  children?: ReactNode;
   page: { number: number; size: number; count: number; onPage: (number: number) => void };
 }
 
-export function TokensToolbar({ filter, onFilter, page }: TokensToolbarProps): ReactNode {
+export function TokensToolbar({ filter, onFilter, page, children }: TokensToolbarProps): ReactNode {
   const [isOpen, setOpen] = useState(false);
   const { q, states } = filter;
   const toggle = (state: TokenState): void =>
@@ -69,6 +71,7 @@ export function TokensToolbar({ filter, onFilter, page }: TokensToolbarProps): R
             </SelectList>
           </Select>
         </ToolbarFilter>
+        {children}
         {page.count > page.size && (
           <ToolbarItem variant="pagination" align={{ default: "alignEnd" }}>
             <Pagination
