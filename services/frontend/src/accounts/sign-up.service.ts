@@ -25,8 +25,10 @@ const linkMs = 24 * 3_600_000;
 /** Of one address at a time: somebody may begin anew with another user name, not without end. */
 const maxWaiting = 5;
 
-const taken = (code: string, what: string): Error =>
-  conflict({ code, message: `The ${what} is taken; choose another one.` });
+function organizationNameTaken(): Error {
+  const message = "The name of the organisation is taken; choose another one.";
+  return conflict({ code: "organization_name_taken", message });
+}
 
 /**
  * People who create their own accounts. Where the platform sends mail, nothing is created before the link in it is
@@ -54,7 +56,7 @@ export function createSignUpService(options: {
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
       if ((await store.organizations.find(id)) !== null) return false;
-      throw taken("organization_name_taken", "name of the organisation");
+      throw organizationNameTaken();
     }
   }
 
@@ -119,10 +121,11 @@ export function createSignUpService(options: {
     const is = await accounts.findTaken({ email, username });
     // That a user name is taken has to be told; that an address is goes to its owner alone, where there is mail.
     if (is.username || (is.email && !mails.isConfigured)) {
-      throw taken("name_taken", mails.isConfigured ? "user name" : "user name or the e-mail address");
+      const what = mails.isConfigured ? "user name" : "user name or the e-mail address";
+      throw conflict({ code: "name_taken", message: `The ${what} is taken; choose another one.` });
     }
     if (organizationName !== undefined && (await store.organizations.findByName(organizationName)) !== null) {
-      throw taken("organization_name_taken", "name of the organisation");
+      throw organizationNameTaken();
     }
   }
 

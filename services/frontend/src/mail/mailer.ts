@@ -41,14 +41,11 @@ function needsTls(smtpUrl: string): boolean {
   return !["localhost", "127.0.0.1", "[::1]"].includes(new URL(smtpUrl).hostname);
 }
 
-function refusal(code: string, status: number, message: string, cause?: unknown): AppError {
-  return new AppError({ code, status, message, cause });
-}
-
 const unconfigured: Mailer = {
   isConfigured: false,
   async send() {
-    throw refusal("mail_not_configured", 503, "The platform can't send mail: no mail server is configured.");
+    const message = "The platform can't send mail: no mail server is configured.";
+    throw new AppError({ code: "mail_not_configured", status: 503, message });
   },
 };
 
@@ -68,14 +65,17 @@ export function createMailer({ smtpUrl, from, logger }: MailerOptions): Mailer {
   return {
     isConfigured: true,
     async send({ to, subject, text }) {
-      if (semaphore.waiting >= maxWaiting) throw refusal("busy", 503, "Too many mails wait to be sent.");
+      if (semaphore.waiting >= maxWaiting) {
+        throw new AppError({ code: "busy", status: 503, message: "Too many mails wait to be sent." });
+      }
       // As an object the recipient is one address, whatever it is made of.
       const recipient = { name: "", address: to };
       try {
         await semaphore.run(() => transport.sendMail({ from, to: recipient, subject, text }));
       } catch (error) {
         logger.warn({ error: errorMessage(error) }, "mail not sent");
-        throw refusal("mail_failed", 502, "The mail could not be sent; try again later.", error);
+        const message = "The mail could not be sent; try again later.";
+        throw new AppError({ code: "mail_failed", status: 502, message, cause: error });
       }
     },
   };

@@ -48,7 +48,7 @@ function SessionRow({ session, onEnd }: { session: Session; onEnd: () => void })
       <Td dataLabel="Last used">
         <TimeAgo at={session.lastUsedAt} never="unknown" />
       </Td>
-      <Td isActionCell>
+      <Td modifier="fitContent">
         {!session.isCurrent && (
           <Button variant="link" isInline onClick={onEnd} aria-label={`End the session of ${program}`}>
             End

@@ -1,3 +1,4 @@
+import "./sign-in.css";
 import { LoginPage } from "@patternfly/react-core";
 import type { ReactNode } from "react";
 import { useDocumentTitle } from "../components/use-document-title.ts";
