@@ -63,3 +63,25 @@ export {
   type RemoteEvent,
 } from "./remote-calls.ts";
 export { channelParser, malformedEvent, streamFrameEvent } from "./parser.ts";
+export { type ByteStream, type StreamEvents } from "./streams/byte-stream.ts";
+export { createSocketLink, type FrameLink, type FrameSocket } from "./streams/frame-link.ts";
+export {
+  createMultiplexer,
+  faultError,
+  streamLimits,
+  type AcceptStream,
+  type Multiplexer,
+  type MultiplexerOptions,
+  type StreamLimits,
+} from "./streams/multiplexer.ts";
+export { createReadPool, createReader, type ReadPool } from "./streams/read-pool.ts";
+export { joinSocket, type SocketEdge } from "./streams/socket-edge.ts";
+export { createStreamDuplex } from "./streams/stream-duplex.ts";
+export { frameHeaderBytes, frameKinds, type StreamFault } from "./streams/stream-frame.ts";
+export {
+  streamErrors,
+  streamTarget,
+  tunnelCapability,
+  type StreamErrorCode,
+  type StreamTarget,
+} from "./streams/stream-target.ts";

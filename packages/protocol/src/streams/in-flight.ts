@@ -1,0 +1,90 @@
+/**
+ * How many bytes of data a session may have under way: sent, and not yet known to have arrived. Bounded by what
+ * the path carries in its round trip and a little queue, so that a control message behind them waits no longer
+ * than that queue, however deep the buffers between are. The measure is the one of BBR: the rate at which bytes
+ * arrive, and the shortest round trip seen lately.
+ */
+export interface InFlight {
+  /** Bytes that may be sent now. */
+  room(): number;
+  sent(bytes: number): void;
+  /** The peer has received so many bytes more. False: more than were ever sent. */
+  received(bytes: number): boolean;
+  readonly limitBytes: number;
+}
+
+/** The standing queue aimed at. */
+const queueMs = 25;
+const minBytes = 131_072;
+const firstBytes = 524_288;
+const maxBytes = 8 * 1_048_576;
+/** In a round trip, while no queue shows. */
+const growth = 1.5;
+/**
+ * The shortest round trip is taken anew after this long, since the path may have changed; with little under way for
+ * that moment, since a queue would make it look longer.
+ */
+const roundTripLifeMs = 10_000;
+
+interface Probe {
+  at: number;
+  /** Of the running totals, when it was sent: it has arrived when `arrived` gets to `sent`. */
+  sent: number;
+  arrived: number;
+  wasLimited: boolean;
+}
+
+/** `now`: milliseconds of a clock that never goes back. */
+export function createInFlight(now: () => number): InFlight {
+  let sentTotal = 0;
+  let arrivedTotal = 0;
+  let limitBytes = firstBytes;
+  let probe: Probe | undefined;
+  let shortestMs = Number.POSITIVE_INFINITY;
+  let shortestAt = now();
+  let isProbingPath = false;
+
+  const underWay = (): number => sentTotal - arrivedTotal;
+  const limit = (): number => (isProbingPath ? minBytes : limitBytes);
+
+  function noteRoundTrip(elapsedMs: number, at: number): void {
+    if (elapsedMs <= shortestMs || isProbingPath) [shortestMs, shortestAt] = [elapsedMs, at];
+    isProbingPath = at - shortestAt > roundTripLifeMs;
+  }
+
+  function finish({ at, arrived, wasLimited }: Probe): void {
+    const end = now();
+    const elapsedMs = Math.max(end - at, 0.05);
+    noteRoundTrip(elapsedMs, end);
+    // A sender that had nothing more to say shows nothing of what the path could carry.
+    if (!wasLimited || isProbingPath) return;
+    const bytesPerMs = (arrivedTotal - arrived) / elapsedMs;
+    const hasQueue = elapsedMs > shortestMs + queueMs / 2;
+    const wanted = hasQueue ? bytesPerMs * (shortestMs + queueMs) : limitBytes * growth;
+    limitBytes = Math.round(Math.min(maxBytes, Math.max(minBytes, Math.min(wanted, limitBytes * growth))));
+  }
+
+  return {
+    room() {
+      const room = limit() - underWay();
+      if (room <= 0 && probe !== undefined) probe.wasLimited = true;
+      return room;
+    },
+    sent(bytes) {
+      sentTotal += bytes;
+      probe ??= { at: now(), sent: sentTotal, arrived: arrivedTotal, wasLimited: false };
+    },
+    received(bytes) {
+      arrivedTotal += bytes;
+      if (arrivedTotal > sentTotal) return false;
+      if (probe !== undefined && arrivedTotal >= probe.sent) {
+        finish(probe);
+        probe = undefined;
+      }
+      return true;
+    },
+    get limitBytes() {
+      return limit();
+    },
+  };
+}

@@ -1,0 +1,36 @@
+import { z } from "zod";
+
+/** In a device's hello: it takes streams with `tcp` targets. */
+export const tunnelCapability = "tunnels";
+
+/** What a stream leads to: a TCP port of the device itself, or of a host that it reaches. */
+export const streamTarget = z.strictObject({
+  kind: z.literal("tcp"),
+  /** A name or an address, as the device resolves it; `0.0.0.0` and `::` mean the device itself. */
+  host: z
+    .string()
+    .min(1)
+    .max(253)
+    .regex(/^[A-Za-z0-9:._-]+$/, "must be a host name or an IP address"),
+  port: z.number().int().min(1).max(65_535),
+});
+export type StreamTarget = z.output<typeof streamTarget>;
+
+/** Codes that refuse or reset a stream; `docs/protocol.md` explains each. */
+export const streamErrors = [
+  "target_invalid",
+  "target_unsupported",
+  "target_not_allowed",
+  "name_not_found",
+  "connection_refused",
+  "target_unreachable",
+  "connect_timeout",
+  "too_many_streams",
+  "connection_reset",
+  "flow_violation",
+  "aborted",
+  "closed",
+  "session_ended",
+  "internal_error",
+] as const;
+export type StreamErrorCode = (typeof streamErrors)[number];
