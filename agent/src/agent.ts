@@ -22,6 +22,8 @@ import { createPlatformClient } from "./identity/platform.client.ts";
 import { createPlatformClock } from "./identity/platform-clock.ts";
 import { createRenewal } from "./identity/renewal.ts";
 import type { StateStore } from "./reconcile/state-store.ts";
+import type { AllowList } from "./tunnel/allow-list.ts";
+import { createTunnels } from "./tunnel/tunnels.ts";
 import { createWorkloads, type FoundCluster, type ReconcileOptions } from "./workloads.ts";
 
 export interface AgentOptions {
@@ -44,6 +46,8 @@ export interface AgentOptions {
   /** What the device says of itself, without its cluster. */
   readFacts: () => Promise<Facts>;
   agentVersion: string;
+  /** Where the platform may open tunnels to. Absent: nowhere, and hello says so. */
+  tunnels?: AllowList | undefined;
   logger: Logger;
   /** Between two looks at what may have been missed: a cluster, a lost revision. Default: a minute. */
   patrolIntervalMs?: number;
@@ -152,6 +156,8 @@ export function createAgent(options: AgentOptions): Agent {
     },
     "manifests:diff": (request) => workloads.diff(request),
   };
+  const tunnels =
+    options.tunnels === undefined ? undefined : createTunnels({ allowList: options.tunnels, logger });
   const connect =
     options.connect ??
     createPlatformConnection({
@@ -159,6 +165,7 @@ export function createAgent(options: AgentOptions): Agent {
       proxyFor: options.proxyFor,
       headers: options.headers,
       handlers,
+      acceptStream: tunnels?.accept,
       logger,
     });
 
@@ -202,7 +209,10 @@ export function createAgent(options: AgentOptions): Agent {
     return {
       versions: [...protocolVersions],
       agentVersion: options.agentVersion,
-      capabilities: workloads.sink() === undefined ? [] : ["manifests", manifestsDiff],
+      capabilities: [
+        ...(workloads.sink() === undefined ? [] : ["manifests", manifestsDiff]),
+        ...(tunnels?.capabilities ?? []),
+      ],
       facts,
     };
   }

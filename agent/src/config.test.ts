@@ -30,6 +30,15 @@ describe("when the agent is set up", () => {
     assert.equal(config.proxyFor("platform.test", 443), undefined);
   });
 
+  it("lets tunnels lead to the device itself and nowhere else, unless it is told more", () => {
+    const { tunnels } = load();
+    assert.ok(tunnels.allows("127.0.0.1", 22) && !tunnels.allows("192.168.1.7", 22));
+    const more = load({ RCIOTS_TUNNEL_ALLOW: "loopback,192.168.1.0/24:22" }).tunnels;
+    assert.ok(more.allows("192.168.1.7", 22) && !more.allows("192.168.1.7", 80));
+    assert.equal(load({}, ["--tunnel-allow", "none"]).tunnels.isOpen, false);
+    assert.match(faultsOf({ ...base, RCIOTS_TUNNEL_ALLOW: "everywhere" }).join(), /RCIOTS_TUNNEL_ALLOW/);
+  });
+
   it("keeps the state of a service where services keep it", () => {
     const config = loadAgentConfig({ env: base, args: [] }, { ...surroundings, isRoot: true });
     assert.equal(config.stateDir, "/var/lib/rciots-agent");

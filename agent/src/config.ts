@@ -14,6 +14,7 @@ import {
 } from "@rciots/runtime";
 import { isProxyBypassed, parseProxy, type ProxyChoice } from "./channel/proxy.ts";
 import { parseFingerprint, splitPem, type Trust } from "./channel/trust.ts";
+import { parseAllowList, type AllowList } from "./tunnel/allow-list.ts";
 
 const settings = {
   platformUrl: config.required(
@@ -103,6 +104,14 @@ const settings = {
     env: "RCIOTS_HEADER",
     about: 'A header to send to the platform, such as "X-Site: 12"; may be repeated.',
   }),
+  tunnelAllow: config.required(
+    config.list({
+      env: "RCIOTS_TUNNEL_ALLOW",
+      about:
+        "Where the platform may open tunnels to: networks and ports such as loopback,192.168.1.0/24:22+80,[fd00::]/8:443, any, or none.",
+      fallback: ["loopback"],
+    }),
+  ),
   healthPort: config.port({
     env: "RCIOTS_HEALTH_PORT",
     about: "Serves /healthz and /readyz on this port.",
@@ -147,6 +156,7 @@ export interface AgentConfig {
   stateDir: string;
   proxyFor: ProxyChoice;
   headers: Record<string, string> | undefined;
+  tunnels: AllowList;
   healthPort: number | undefined;
   healthHost: string;
   logLevel: LogLevel;
@@ -180,11 +190,12 @@ export function loadAgentConfig(
     ),
     proxyFor: check("RCIOTS_PROXY", () => chooseProxy(given.proxy, env)),
     headers: check("RCIOTS_HEADER", () => parseHeaders(given.header)),
+    tunnels: check("RCIOTS_TUNNEL_ALLOW", () => parseAllowList(given.tunnelAllow ?? [])),
     platform: check("RCIOTS_PLATFORM_URL", () => requireHttps(given.platformUrl)),
   };
-  const { deviceName: name, labels, trust, proxyFor, headers } = result;
-  if (faults.length > 0 || loaded === undefined || name === undefined || trust === undefined || !proxyFor)
-    throw new ConfigError(faults);
+  const { deviceName: name, labels, trust, proxyFor, headers, tunnels } = result;
+  const isWhole = name !== undefined && trust !== undefined && tunnels !== undefined;
+  if (faults.length > 0 || loaded === undefined || !isWhole || !proxyFor) throw new ConfigError(faults);
   const stateDir = loaded.stateDir ?? defaultStateDir(surroundings);
   const {
     caFile: _caFile,
@@ -192,6 +203,7 @@ export function loadAgentConfig(
     nodeName: _nodeName,
     header,
     proxy: _proxy,
+    tunnelAllow: _allow,
     ...rest
   } = loaded;
   const shownHeader = header === undefined ? {} : { header: "[redacted]" };
@@ -203,6 +215,7 @@ export function loadAgentConfig(
     trust,
     proxyFor,
     headers,
+    tunnels,
     stateDir,
     shown: { ...redactSettings(settings, loaded), ...shownHeader, deviceName: name, stateDir },
   });
@@ -215,6 +228,7 @@ type Given = Partial<
   Record<"deviceName" | "nodeName" | "caFile" | "caFingerprint" | "proxy" | "header" | "platformUrl", string>
 > & {
   labels?: string[];
+  tunnelAllow?: string[];
 };
 
 /** What can still be said of the rest where one setting is at fault: each by itself, as if it were alone. */

@@ -19,4 +19,5 @@ export {
 } from "./identity/identity.store.ts";
 export type { Cluster } from "./kube/cluster.ts";
 export { createFileStateStore, createMemoryStateStore, type StateStore } from "./reconcile/state-store.ts";
+export { parseAllowList, type AllowList } from "./tunnel/allow-list.ts";
 export type { FoundCluster } from "./workloads.ts";

@@ -66,6 +66,7 @@ async function runAgent(config: Readonly<AgentConfig>, logger: Logger): Promise<
     reconcile: { defaultNamespace: config.defaultNamespace },
     readFacts: () => readHostFacts({ agentVersion }),
     agentVersion,
+    tunnels: config.tunnels,
     logger,
   });
   const health =

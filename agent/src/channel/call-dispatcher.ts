@@ -35,7 +35,6 @@ export type PlatformHandlers = Handlers<Exclude<PlatformEvent, RemoteEvent | "se
 
 export interface CallDispatcherOptions {
   handlers: PlatformHandlers;
-  onFrame?: ((frame: Uint8Array) => void) | undefined;
   logger: Logger;
   /** The peer breaks the contract, or asks for more than any honest one would. */
   onAbuse: (reason: string) => void;
@@ -47,7 +46,7 @@ export interface CallDispatcherOptions {
 export function createCallDispatcher(options: CallDispatcherOptions): {
   dispatch(event: string, args: unknown[]): void;
 } {
-  const { handlers, onFrame, logger, onAbuse, onClose } = options;
+  const { handlers, logger, onAbuse, onClose } = options;
   const invalid = createAllowance({ burst: 20, perSecond: 0.2 });
   const valid = createAllowance({ burst: 500, perSecond: 100 });
 
@@ -84,11 +83,7 @@ export function createCallDispatcher(options: CallDispatcherOptions): {
 
   return {
     dispatch(event, args) {
-      if (event === streamFrameEvent) {
-        if (onFrame === undefined) countInvalid("a stream frame, and no stream is open");
-        else onFrame(args[0] as Uint8Array);
-        return;
-      }
+      if (event === streamFrameEvent) return countInvalid("a stream frame, and this device takes no streams");
       if (event === malformedEvent) return countInvalid(String(args[0]));
       const last = args.at(-1);
       const acknowledge = typeof last === "function" ? (last as (ack: Ack) => void) : () => undefined;

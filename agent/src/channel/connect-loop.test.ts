@@ -69,7 +69,6 @@ function createSession(
       end = { code, message: code };
       return {} as never;
     },
-    sendFrame: () => undefined,
     get ended() {
       return Promise.resolve(end ?? { code, message: code });
     },

@@ -1,4 +1,5 @@
 import { createSecureContext, type SecureContext } from "node:tls";
+import type { AcceptStream } from "@rciots/protocol";
 import type { Logger } from "@rciots/runtime";
 import type { DeviceIdentity } from "../identity/identity.store.ts";
 import type { PlatformHandlers } from "./call-dispatcher.ts";
@@ -13,6 +14,8 @@ export interface ConnectionOptions {
   proxyFor?: ProxyChoice | undefined;
   headers?: Readonly<Record<string, string>> | undefined;
   handlers: PlatformHandlers;
+  /** Takes up the streams that the platform opens; absent where it may open none. */
+  acceptStream?: AcceptStream | undefined;
   logger: Logger;
   /** From the first packet to the end of the TLS handshake. Default 20,000. */
   connectTimeoutMs?: number;
@@ -29,7 +32,7 @@ export type Connect = (identity: DeviceIdentity, signal: AbortSignal) => Promise
 
 /** Connects to the edge endpoint; keeps the TLS ticket of one connection for the next. */
 export function createPlatformConnection(options: ConnectionOptions): Connect {
-  const { trust, proxyFor, headers, handlers, logger, connectTimeoutMs = 20_000 } = options;
+  const { trust, proxyFor, headers, handlers, acceptStream, logger, connectTimeoutMs = 20_000 } = options;
   let ticket: { session: Buffer; certificateChain: string } | undefined;
   let known: { secureContext: SecureContext; identity: DeviceIdentity } | undefined;
 
@@ -77,7 +80,7 @@ export function createPlatformConnection(options: ConnectionOptions): Connect {
       });
       isDialled = true;
       const auth = { deviceId, deviceToken };
-      return await openSession({ socket, edgeUrl, auth, headers, handlers, logger });
+      return await openSession({ socket, edgeUrl, auth, headers, handlers, acceptStream, logger });
     } catch (error) {
       const end = endByError(error);
       const isCut = isDialled && ["unreachable", "closed"].includes(end.code);

@@ -2,12 +2,16 @@ import type { TLSSocket } from "node:tls";
 import {
   ackEnvelope,
   channelPath,
+  createMultiplexer,
+  createSocketLink,
   deviceCalls,
   limits,
-  streamFrameEvent,
+  type AcceptStream,
   type DeviceEvent,
   type DeviceRequest,
   type DeviceResponse,
+  type Multiplexer,
+  type StreamFrameSink,
 } from "@rciots/protocol";
 import { AppError, type Logger } from "@rciots/runtime";
 import { Manager, type ManagerOptions, type Socket } from "socket.io-client";
@@ -32,8 +36,8 @@ export interface SessionOptions {
   auth: { deviceId: string; deviceToken: string };
   headers?: Readonly<Record<string, string>> | undefined;
   handlers: PlatformHandlers;
-  /** Stream frames, in order; absent, they count as violations. */
-  onFrame?: ((frame: Uint8Array) => void) | undefined;
+  /** Takes up the streams that the platform opens; absent, their frames count as violations. */
+  acceptStream?: AcceptStream | undefined;
   logger: Logger;
 }
 
@@ -48,7 +52,6 @@ export interface Session {
     payload: DeviceRequest<Event>,
     options?: { timeoutMs?: number },
   ): Promise<DeviceResponse<Event>>;
-  sendFrame(frame: Uint8Array): void;
   /** Resolves once, when it is over. */
   readonly ended: Promise<SessionEnd>;
   /** Ends it from this side; with `abrupt` without waiting for what is under way. */
@@ -63,7 +66,6 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const io: ChannelSocket = manager.socket("/", { auth });
   const dispatcher = createCallDispatcher({
     handlers: options.handlers,
-    onFrame: options.onFrame,
     logger: options.logger,
     onAbuse: (message) => lifecycle.end({ code: "abuse", message }),
     onClose: (end) => {
@@ -72,7 +74,11 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       setImmediate(() => lifecycle.end(end));
     },
   });
-  lifecycle.onEnd((isAbrupt) => disconnect(io, socket, isAbrupt));
+  const closeStreams = serveStreams(options, manager, lifecycle, () => io.connected);
+  lifecycle.onEnd((isAbrupt) => {
+    closeStreams();
+    disconnect(io, socket, isAbrupt);
+  });
   watchSilence(manager, socket, lifecycle);
   // What is held back until the platform's welcome is held in memory: allow a little of it.
   let earlyPackets = 0;
@@ -93,10 +99,32 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   await welcome(io, lifecycle);
   return {
     call: (event, payload, { timeoutMs = limits.ackTimeoutMs } = {}) => call(io, event, payload, timeoutMs),
-    sendFrame: (frame) => void io.emit(streamFrameEvent, frame),
     ended: lifecycle.ended,
     close: (end, { abrupt = false } = {}) => lifecycle.end(end, abrupt),
   };
+}
+
+/** The multiplexer is made with the first frame: most sessions never carry a stream. Returns what ends the streams. */
+function serveStreams(
+  { socket, acceptStream }: SessionOptions,
+  manager: Manager,
+  lifecycle: Lifecycle,
+  isWelcome: () => boolean,
+): () => void {
+  if (acceptStream === undefined) return () => undefined;
+  let streams: Multiplexer | undefined;
+  (manager as unknown as { decoder: StreamFrameSink }).decoder.onStreamFrame = (frame) => {
+    if (lifecycle.isEnded()) return;
+    if (!isWelcome()) return lifecycle.end({ code: "abuse", message: "a stream before the welcome" });
+    streams ??= createMultiplexer({
+      side: "device",
+      link: createSocketLink(socket, { isClient: true }),
+      accept: acceptStream,
+      onViolation: (reason) => lifecycle.end({ code: "abuse", message: `the platform sent ${reason}` }),
+    });
+    streams.receive(frame);
+  };
+  return () => streams?.close({ code: "session_ended", message: "The session with the platform is over." });
 }
 
 interface Lifecycle {

@@ -8,6 +8,7 @@ import {
   desiredState,
   deviceCalls,
   factsField,
+  frameKinds,
   limits,
   objectHealths,
   objectStatus,
@@ -15,6 +16,9 @@ import {
   protocolVersions,
   revisionStates,
   sessionErrors,
+  streamErrors,
+  streamLimits,
+  tunnelCapability,
 } from "./index.ts";
 
 // Tables may be aligned with blanks; their cells count.
@@ -75,6 +79,19 @@ describe("docs/protocol.md", () => {
   it("lists exactly the codes that end sessions and answer calls", () => {
     assert.deepEqual(sorted(rowsOf("## Codes that refuse or end a session")), sorted(sessionErrors));
     assert.deepEqual(sorted(rowsOf("## Codes that answer a call")), sorted(callErrors));
+  });
+
+  it("describes the frames of streams, their codes and their bounds", () => {
+    const section = sectionOf("## Streams");
+    for (const [name, kind] of Object.entries(frameKinds)) {
+      assert.ok(section.includes(`| \`${name}\` | \`0x0${kind}\` |`), name);
+    }
+    assert.deepEqual(sorted(rowsOf("### Codes that refuse or reset a stream")), sorted(streamErrors));
+    assert.equal(rowsOf("## Streams").length, Object.keys(frameKinds).length);
+    const { targetBytes, frameDataBytes, streams, leastWindowBytes, windowPoolBytes } = streamLimits;
+    assert.ok(section.includes(`at most ${targetBytes} bytes`) && section.includes(`1 to ${frameDataBytes}`));
+    assert.ok(page.includes(`the session has ${streams}`) && section.includes(`\`${tunnelCapability}\``));
+    assert.equal(streams * leastWindowBytes + windowPoolBytes, 32 * 1_048_576);
   });
 
   it("lists exactly the limits, with their values", () => {

@@ -62,7 +62,7 @@ export {
   type DiffItem,
   type RemoteEvent,
 } from "./remote-calls.ts";
-export { channelParser, malformedEvent, streamFrameEvent } from "./parser.ts";
+export { channelParser, malformedEvent, streamFrameEvent, type StreamFrameSink } from "./parser.ts";
 export { type ByteStream, type StreamEvents } from "./streams/byte-stream.ts";
 export { createSocketLink, type FrameLink, type FrameSocket } from "./streams/frame-link.ts";
 export {

@@ -57,14 +57,24 @@ describe("the channel's framing", () => {
       assert.deepEqual(decoded?.data, [{ ok: true, data: bytes }]);
     });
 
-    it("passes stream frames through untouched, in both directions", () => {
+    it("passes stream frames through untouched", () => {
       const frame = Buffer.from([0x01, 9, 9, 9]);
-      const frames = new Encoder().encode(
-        packet({ type: PacketType.EVENT, data: [streamFrameEvent, frame] }),
-      );
-      assert.equal(frames[0], frame);
       const [decoded] = decode(frame);
+      assert.deepEqual(decoded?.data, [streamFrameEvent, frame]);
       assert.equal((decoded?.data as unknown[])[1], frame);
+    });
+
+    it("gives stream frames, and nothing else, to whoever takes them", () => {
+      const taken: unknown[] = [];
+      const packets: unknown[] = [];
+      const decoder = new Decoder();
+      decoder.on("decoded", (decoded) => packets.push(decoded));
+      decoder.onStreamFrame = (frame) => taken.push(frame);
+      const frames = [Buffer.from([0x01, 9]), Buffer.from([0x7f])];
+      for (const frame of [...frames, Buffer.from([0x80, 0, 0, 0, 1]), Buffer.from([0]), "[1,null]"])
+        decoder.add(frame);
+      assert.deepEqual(taken, frames);
+      assert.equal(packets.length, 3);
     });
 
     it("reads an answer of no bytes, and one from the middle of a larger buffer", () => {

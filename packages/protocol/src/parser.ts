@@ -9,7 +9,7 @@ import { PacketType, type Packet } from "socket.io-parser";
 const binaryAckKind = 0x80;
 const binaryAckHeaderBytes = 5;
 
-/** Where stream frames arrive, and under which name they are sent: `emit(streamFrameEvent, bytes)`. */
+/** Where stream frames arrive that no `StreamFrameSink` takes. */
 export const streamFrameEvent = "stream:frame";
 /** What the decoder turns a frame into that can't be read; it never comes over the wire. */
 export const malformedEvent = "protocol:malformed";
@@ -35,9 +35,6 @@ function binaryAck(packet: Packet): Buffer | undefined {
 export class Encoder {
   encode(packet: Packet): (string | Buffer)[] {
     const data = packet.data as unknown;
-    if (packet.type === PacketType.EVENT && Array.isArray(data) && data[0] === streamFrameEvent) {
-      return [data[1] as Buffer];
-    }
     if (packet.type === PacketType.ACK) {
       const frame = binaryAck(packet);
       if (frame !== undefined) return [frame];
@@ -54,11 +51,14 @@ function malformed(reason: string): Packet {
   return { type: PacketType.EVENT, nsp: "/", data: [malformedEvent, reason] };
 }
 
+function isStreamFrame(frame: Uint8Array): boolean {
+  const kind = frame[0] ?? 0;
+  return kind > 0 && kind < binaryAckKind;
+}
+
 function decodeBytes(frame: Uint8Array): Packet {
-  const kind = frame[0];
-  if (kind === undefined || kind === 0 || kind > binaryAckKind)
-    return malformed("a binary frame of no known kind");
-  if (kind !== binaryAckKind) return { type: PacketType.EVENT, nsp: "/", data: [streamFrameEvent, frame] };
+  if (isStreamFrame(frame)) return { type: PacketType.EVENT, nsp: "/", data: [streamFrameEvent, frame] };
+  if (frame[0] !== binaryAckKind) return malformed("a binary frame of no known kind");
   if (frame.byteLength < binaryAckHeaderBytes) return malformed("a binary answer cut short");
   const bytes = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength);
   const data = [{ ok: true, data: bytes.subarray(binaryAckHeaderBytes) }];
@@ -110,8 +110,14 @@ function decodeText(frame: string): Packet {
   return { type, nsp: "/", data: data ?? undefined, ...(id === undefined ? {} : { id }) } as Packet;
 }
 
+/** What takes stream frames; a decoder that has one gives them to it, past socket.io's own ways. */
+export interface StreamFrameSink {
+  onStreamFrame?: ((frame: Uint8Array) => void) | undefined;
+}
+
 /** Never throws: what can't be read comes out as a `malformedEvent`, for the owner of the session to count. */
-export class Decoder {
+export class Decoder implements StreamFrameSink {
+  onStreamFrame?: (frame: Uint8Array) => void;
   #listeners: Listener[] = [];
 
   on(event: string, listener: Listener): this {
@@ -133,6 +139,10 @@ export class Decoder {
   }
 
   add(frame: unknown): void {
+    if (this.onStreamFrame !== undefined && isBytes(frame) && isStreamFrame(frame)) {
+      this.onStreamFrame(frame);
+      return;
+    }
     const packet =
       typeof frame === "string"
         ? decodeText(frame)

@@ -28,6 +28,7 @@ export { createKeyedLimit, type KeyedLimit } from "./keyed-limit.ts";
 export { createLogger, logLevels, silentLogger, type Logger, type LogLevel } from "./logger.ts";
 export { createLoop, type Loop, type LoopOptions } from "./loop.ts";
 export { createSemaphore } from "./semaphore.ts";
+export { createNetworkMatcher, parseNetwork, plainAddress, type Network } from "./networks.ts";
 export { nextStopSignal, stopInOrder, type Stoppable } from "./shutdown.ts";
 export { sleep, withTimeout } from "./sleep.ts";
 export { hashToken, isSameHash, newToken } from "./token.ts";

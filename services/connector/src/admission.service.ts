@@ -133,6 +133,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
       offering: -1,
       objectsRevision: 0,
       askedToRenewAt: 0,
+      streams: undefined,
       messages: fullBucket(settings.messageBurst, now()),
       faults: fullBucket(settings.faultBurst, now()),
     };

@@ -28,6 +28,7 @@ import { createReports } from "./reports.service.ts";
 import { serveSessions } from "./session-lifecycle.ts";
 import { createSessionRegistry } from "./session-registry.ts";
 import { defaultSettings, type ConnectorSettings } from "./settings.ts";
+import { createDeviceStreams, type DeviceStreams } from "./tunnels/device-streams.ts";
 import { createTicketKeys } from "./ticket-keys.ts";
 
 export interface ConnectorOptions {
@@ -72,6 +73,8 @@ export interface ConnectorStats {
 }
 
 export interface Connector {
+  /** To the devices whose sessions are here. */
+  readonly streams: DeviceStreams;
   start(): Promise<void>;
   /** Takes no new sessions, tells those that are there to come back, and ends them within `drainMs`. */
   stop(): Promise<void>;
@@ -205,6 +208,7 @@ export function createConnector(options: ConnectorOptions): Connector {
   }
 
   return {
+    streams: createDeviceStreams({ registry, settings }),
     async start() {
       if (edge !== undefined) {
         throw new AppError({ code: "already_started", status: 500, message: "The connector runs already." });

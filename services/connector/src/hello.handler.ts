@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import {
   protocolVersions,
   remoteCalls,
+  tunnelCapability,
   type DeviceRequest,
   type DeviceResponse,
   type Facts,
@@ -13,8 +14,8 @@ import { endSession } from "./session-ending.ts";
 import { toldOf, type Session } from "./session.ts";
 import type { ConnectorSettings } from "./settings.ts";
 
-const remoteCapabilities = [
-  ...new Set(Object.values(remoteCalls).map(({ capability }) => capability)),
+const knownWords = [
+  ...new Set([...Object.values(remoteCalls).map(({ capability }) => capability), tunnelCapability]),
 ].sort();
 
 export interface HelloHandler {
@@ -33,9 +34,9 @@ export function createHelloHandler(options: {
   let inProgress = 0;
   const knownCapabilities = new Map<string, readonly string[]>();
 
-  /** The same list for all sessions that say the same; only words that some call needs are kept. */
+  /** The same list for all sessions that say the same; only words that somebody asks for are kept. */
   function shared(words: readonly string[]): readonly string[] {
-    const known = remoteCapabilities.filter((word) => words.includes(word));
+    const known = knownWords.filter((word) => words.includes(word));
     const key = known.join(" ");
     const list = knownCapabilities.get(key) ?? known;
     knownCapabilities.set(key, list);

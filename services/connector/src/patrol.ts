@@ -104,6 +104,7 @@ export function createPatrol(options: PatrolOptions): Patrol {
     // A socket that went without a word, which socket.io should have told us of.
     if (!session.socket.connected && now() - session.openedAt > settings.connectTimeoutMs) {
       session.state = "ended";
+      session.streams?.close({ code: "session_ended", message: "The device's session ended." });
       registry.remove(session);
       void presence.close(session);
       return true;

@@ -19,6 +19,7 @@ export function endSession(session: Session, reason: Refusal, graceMs: number): 
   const wasOpening = session.state === "opening";
   session.state = "ended";
   session.ending = reason;
+  session.streams?.close({ code: "session_ended", message: reason.message });
   if (wasOpening) return;
   tellDevice(session, "session:close", reason);
   closeConnection(session.socket, session.transport, graceMs);

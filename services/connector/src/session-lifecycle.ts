@@ -70,6 +70,7 @@ export function serveSessions(io: Server, options: LifecycleOptions): void {
     const { session } = this.data as SocketData;
     if (session === undefined) return;
     session.state = "ended";
+    session.streams?.close({ code: "session_ended", message: "The device's session ended." });
     if (registry.remove(session)) void presence.close(session);
   }
 

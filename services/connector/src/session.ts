@@ -1,6 +1,6 @@
 import type { TLSSocket } from "node:tls";
 import type { Socket } from "socket.io";
-import type { DesiredState } from "@rciots/protocol";
+import type { DesiredState, Multiplexer } from "@rciots/protocol";
 import type { Refusal } from "./refusal.ts";
 import type { TokenBucket } from "./token-bucket.ts";
 
@@ -50,6 +50,8 @@ export interface Session {
   objectsRevision: number;
   /** When the device was last asked to renew its certificate; 0 for never. */
   askedToRenewAt: number;
+  /** Made with the session's first stream. */
+  streams: Multiplexer | undefined;
   readonly messages: TokenBucket;
   readonly faults: TokenBucket;
 }

@@ -29,7 +29,7 @@ const maskBytes = 4;
 /**
  * Writes stream frames as WebSocket messages beside those that `ws` writes to the same connection: `ws` writes each
  * of its own in one go, so that nothing comes to stand inside another one. A client's key for masking is zero,
- * which leaves the bytes as they are (docs/decisions): masking guards intermediaries, and there is none
+ * which leaves the bytes as they are (docs/decisions/0012): masking guards intermediaries, and there is none
  * inside TLS with a client certificate.
  */
 export function createSocketLink(socket: FrameSocket, { isClient }: { isClient: boolean }): FrameLink {

@@ -38,6 +38,14 @@ export function joinSocket(
     return !isPaused;
   }
 
+  if (socket.destroyed) {
+    stream.reset({
+      code: "connection_reset",
+      message: "The connection was gone before the stream was open.",
+    });
+    onClose?.();
+    return { onRead: () => false };
+  }
   socket.setNoDelay(true);
   socket.on("drain", consumed);
   if (!readsByHand) socket.on("data", read);

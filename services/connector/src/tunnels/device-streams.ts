@@ -1,0 +1,91 @@
+import {
+  createMultiplexer,
+  createSocketLink,
+  faultError,
+  tunnelCapability,
+  type ByteStream,
+  type StreamFrameSink,
+  type StreamTarget,
+} from "@rciots/protocol";
+import { AppError, conflict } from "@rciots/runtime";
+import { deviceOffline } from "../device-call.ts";
+import { refusal, spread } from "../refusal.ts";
+import { endSession } from "../session-ending.ts";
+import type { SessionRegistry } from "../session-registry.ts";
+import type { Session } from "../session.ts";
+import type { ConnectorSettings } from "../settings.ts";
+
+/** Opens byte streams to TCP ports that a device reaches. */
+export interface DeviceStreams {
+  /**
+   * Rejects with AppErrors: `device_offline`, `device_unsupported` (409), the device's refusal under its own code
+   * (409, 502, 504), `too_many_streams` (429); with the signal's reason once it aborts.
+   */
+  open(
+    device: { organizationId: string; deviceId: string },
+    target: StreamTarget,
+    signal?: AbortSignal,
+  ): Promise<ByteStream>;
+}
+
+const abuseRetryMs = 60_000;
+
+/** Statuses of what a device answers; anything else is a refusal of its own (409). */
+const statuses: Record<string, number> = {
+  name_not_found: 502,
+  connection_refused: 502,
+  target_unreachable: 502,
+  connect_timeout: 504,
+  too_many_streams: 429,
+};
+
+export function createDeviceStreams(options: {
+  registry: Pick<SessionRegistry, "current">;
+  settings: ConnectorSettings;
+}): DeviceStreams {
+  const { registry, settings } = options;
+
+  function liveSession(organizationId: string, deviceId: string): Session {
+    const session = registry.current(deviceId);
+    const isTheirs = session?.identity.organizationId === organizationId;
+    if (session === undefined || !isTheirs || session.state !== "live") throw deviceOffline();
+    if (session.capabilities.includes(tunnelCapability)) return session;
+    const message =
+      "The device takes no tunnels: its agent is too old for them, or they are switched off there (--tunnel-allow none).";
+    throw conflict({ code: "device_unsupported", message });
+  }
+
+  /** With a session's first stream; the many that never carry one don't pay for it. */
+  function begin(session: Session) {
+    const streams = createMultiplexer({
+      side: "platform",
+      link: createSocketLink(session.transport, { isClient: false }),
+      onViolation(reason) {
+        const { code, message } = { code: "abuse" as const, message: `The device sent ${reason}.` };
+        endSession(session, refusal(code, message, spread(abuseRetryMs)), settings.cutGraceMs);
+      },
+    });
+    const { decoder } = (session.socket as unknown as { client: { decoder: StreamFrameSink } }).client;
+    decoder.onStreamFrame = (frame) => streams.receive(frame);
+    session.streams = streams;
+    return streams;
+  }
+
+  return {
+    async open({ organizationId, deviceId }, target, signal) {
+      const session = liveSession(organizationId, deviceId);
+      const streams = session.streams ?? begin(session);
+      try {
+        return await streams.open(target, signal);
+      } catch (error) {
+        signal?.throwIfAborted();
+        throw asAppError(error as ReturnType<typeof faultError>);
+      }
+    },
+  };
+}
+
+function asAppError({ code, message }: { code: string; message: string }): AppError {
+  if (code === "session_ended") return deviceOffline();
+  return new AppError({ code, status: statuses[code] ?? 409, message });
+}
