@@ -75,6 +75,7 @@ export {
   type StreamLimits,
 } from "./streams/multiplexer.ts";
 export { createReadPool, createReader, type ReadPool } from "./streams/read-pool.ts";
+export { resetSocket } from "./streams/reset-socket.ts";
 export { joinSocket, type SocketEdge } from "./streams/socket-edge.ts";
 export { createStreamDuplex } from "./streams/stream-duplex.ts";
 export { frameHeaderBytes, frameKinds, type StreamFault } from "./streams/stream-frame.ts";

@@ -18,6 +18,16 @@ export interface BusCalls {
     };
     response: unknown;
   };
+  /** Makes what listens for a tunnel match the store now; the address is the connector that holds the session. */
+  "tunnel:sync": {
+    request: { organizationId: string; deviceId: string; tunnelId: string };
+    response: { state: "opening" | "open" | "waiting" | "failed" | "closed"; message: string | null };
+  };
+  /** Whether a device gets a connection to a target, which is closed again at once. */
+  "tunnel:check": {
+    request: { organizationId: string; deviceId: string; host: string; port: number };
+    response: { durationMs: number };
+  };
 }
 
 export type BusCall = keyof BusCalls;

@@ -86,6 +86,23 @@ export function integer(options: SettingOptions<number> & { min: number; max: nu
 export const port = (options: SettingOptions<number>): Setting<number> =>
   integer({ ...options, min: 0, max: 65_535 });
 
+/** `20000-20999`, or one port. */
+export function portRange(
+  options: SettingOptions<{ first: number; last: number }>,
+): Setting<{ first: number; last: number }> {
+  return setting({
+    ...options,
+    parse(value) {
+      const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(value);
+      const first = Number(match?.[1]);
+      const last = Number(match?.[2] ?? match?.[1]);
+      if (!(first >= 1 && first <= last && last <= 65_535))
+        throw new Error(`must be ports such as 20000-20999, not "${value}"`);
+      return { first, last };
+    },
+  });
+}
+
 export function flag(options: SettingOptions<boolean>): Setting<boolean> {
   return setting({
     ...options,

@@ -14,6 +14,7 @@ export type {
   LabelCondition,
   TemplateUsage,
 } from "./repositories/devices.repository.ts";
+export type { TunnelChange, TunnelReport } from "./repositories/tunnels.repository.ts";
 export type { TemplateChange, TemplateName } from "./repositories/templates.repository.ts";
 export { authorityNumber } from "./repositories/authorities.repository.ts";
 export type {

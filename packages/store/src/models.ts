@@ -440,6 +440,50 @@ export interface PlatformValue {
   updatedAt: Date;
 }
 
+/** A listening port of the platform that leads to a TCP port which a device reaches. */
+export interface Tunnel {
+  _id: string;
+  organizationId: string;
+  deviceId: string;
+  /** Free text of whoever asked for it. */
+  name: string;
+  target: { host: string; port: number };
+  /** Where the platform listens; null: where it is set up to. */
+  listenHost: string | null;
+  /** Of the platform's range; no two tunnels have the same, so that a tunnel comes back on it. */
+  port: number;
+  /** Networks that may connect, in CIDR notation. */
+  allowFrom: string[];
+  /** What is spoken, such as `ssh` or `http`; for people and programs that show the tunnel. */
+  protocol: string | null;
+  maxConnections: number;
+  /** Closed when nothing was sent for so long; null: never. */
+  idleTimeoutMs: number | null;
+  /** Closed at this time; null: never. */
+  closesAt: Date | null;
+  state: TunnelState;
+  /** Why it failed. */
+  message: string | null;
+  /** Whose session leads to the device, while it listens. */
+  connectorId: string | null;
+  /** Over all its life, as of the last few seconds. */
+  usage: TunnelUsage;
+  createdBy: string;
+  createdAt: Date;
+  version: number;
+}
+/** `waiting`: the device is away. `failed`: the platform can't listen; it tries again. */
+export type TunnelState = "opening" | "open" | "waiting" | "failed";
+
+export interface TunnelUsage {
+  connections: number;
+  liveConnections: number;
+  /** Towards the device, and from it. */
+  sentBytes: number;
+  receivedBytes: number;
+  lastUsedAt: Date | null;
+}
+
 // Documents are validated where they enter (zod at the edges); mongoose casts and indexes. `minimize` off keeps
 // empty maps, `strict: throw` refuses a field nobody declared.
 const options = { versionKey: false, minimize: false, strict: "throw", id: false } as const;
@@ -793,6 +837,40 @@ const fleetSample = new Schema<FleetSample>(
 fleetSample.index({ organizationId: 1, at: 1 });
 /** A week. */
 fleetSample.index({ at: 1 }, { expireAfterSeconds: 604_800 });
+const tunnel = new Schema<Tunnel>(
+  {
+    _id: id,
+    organizationId: id,
+    deviceId: id,
+    name: anyText,
+    target: mixed,
+    listenHost: textOrNull,
+    port: number,
+    allowFrom: strings,
+    protocol: textOrNull,
+    maxConnections: number,
+    idleTimeoutMs: numberOrNull,
+    closesAt: dateOrNull,
+    state: text,
+    message: textOrNull,
+    connectorId: textOrNull,
+    usage: {
+      connections: number,
+      liveConnections: number,
+      sentBytes: number,
+      receivedBytes: number,
+      lastUsedAt: dateOrNull,
+    },
+    createdBy: text,
+    createdAt: date,
+    version: number,
+  },
+  options,
+);
+tunnel.index({ port: 1 }, { unique: true });
+tunnel.index({ organizationId: 1, _id: -1 });
+tunnel.index({ deviceId: 1, _id: -1 });
+tunnel.index({ connectorId: 1 });
 
 const lease = new Schema<Lease>({ _id: id, holder: text, expiresAt: date }, options);
 const platformValue = new Schema<PlatformValue>({ _id: id, value: text, updatedAt: date }, options);
@@ -822,6 +900,7 @@ export function createModels(connection: Connection) {
     events: connection.model("Event", event, "events"),
     fleetSamples: connection.model("FleetSample", fleetSample, "fleetSamples"),
     leases: connection.model("Lease", lease, "leases"),
+    tunnels: connection.model("Tunnel", tunnel, "tunnels"),
     platformValues: connection.model("PlatformValue", platformValue, "platformValues"),
   };
 }

@@ -22,6 +22,7 @@ import { createSecondFactorRepository } from "./repositories/second-factors.repo
 import { createSecretRepository } from "./repositories/secrets.repository.ts";
 import { createUserDirectoryRepository } from "./repositories/user-directory.repository.ts";
 import { createTemplateRepository } from "./repositories/templates.repository.ts";
+import { createTunnelRepository } from "./repositories/tunnels.repository.ts";
 
 const defaultEventRetentionMs = 400 * 86_400_000;
 
@@ -63,6 +64,7 @@ export async function createStore(options: {
     secrets: createSecretRepository(models),
     templates: createTemplateRepository(models),
     userDirectory: createUserDirectoryRepository(models),
+    tunnels: createTunnelRepository(models),
     /** Rejects when the database doesn't answer. */
     async ping(): Promise<void> {
       await connection.db?.command({ ping: 1 });

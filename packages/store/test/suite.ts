@@ -27,6 +27,7 @@ export const testedIn: Record<RepositoryName, string> = {
   fleetSamples: "platform",
   deviceRevisions: "sessions",
   deviceSessions: "sessions",
+  tunnels: "tunnels",
 };
 
 /** What the tests of one file share; ready when its first test begins. */

@@ -27,9 +27,12 @@ import { createRefusalLog } from "./refusal-log.ts";
 import { createReports } from "./reports.service.ts";
 import { serveSessions } from "./session-lifecycle.ts";
 import { createSessionRegistry } from "./session-registry.ts";
+import type { Session } from "./session.ts";
 import { defaultSettings, type ConnectorSettings } from "./settings.ts";
-import { createDeviceStreams, type DeviceStreams } from "./tunnels/device-streams.ts";
 import { createTicketKeys } from "./ticket-keys.ts";
+import { createDeviceStreams, type DeviceStreams } from "./tunnels/device-streams.ts";
+import { serveTunnelCalls } from "./tunnels/tunnel-calls.ts";
+import { createTunnelKeeper } from "./tunnels/tunnel-keeper.ts";
 
 export interface ConnectorOptions {
   store: Store;
@@ -45,6 +48,8 @@ export interface ConnectorOptions {
   port: number;
   /** Of this replica, and the same after its restart; no two that run have the same. */
   connectorId: string;
+  /** Where tunnels listen; absent: the platform listens for none. */
+  tunnels?: { host: string } | undefined;
   settings?: Partial<ConnectorSettings>;
   /** Milliseconds since 1970; tests move it. */
   now?: () => number;
@@ -110,6 +115,22 @@ export function createConnector(options: ConnectorOptions): Connector {
     noteUpdate,
     onLeaseRegained: () => patrol.loop.nudge(),
   });
+  const streams = createDeviceStreams({ registry, settings });
+  const tunnels =
+    options.tunnels === undefined
+      ? undefined
+      : createTunnelKeeper({
+          store,
+          bus,
+          registry,
+          streams,
+          host: options.tunnels.host,
+          connectorId,
+          intervalMs: settings.tunnelIntervalMs,
+          logger,
+          now,
+        });
+  const onGone = (session: Session): void => tunnels?.deviceGone(session);
   const patrol = createPatrol({
     store,
     logger,
@@ -117,6 +138,7 @@ export function createConnector(options: ConnectorOptions): Connector {
     authorities,
     presence,
     delivery,
+    onGone,
     connectorId,
     settings,
     now,
@@ -149,6 +171,7 @@ export function createConnector(options: ConnectorOptions): Connector {
   const helloHandler = createHelloHandler({
     desired,
     saveFacts: (session, facts) => reports.facts(session, facts),
+    onLive: (session) => tunnels?.deviceLive(session),
     settings,
     now,
   });
@@ -178,6 +201,7 @@ export function createConnector(options: ConnectorOptions): Connector {
       }),
       edgeTls.onChange(() => edge?.renewSecureContext()),
       serveDeviceCalls({ bus, connectorId, registry, settings }),
+      serveTunnelCalls({ bus, connectorId, streams, keeper: tunnels }),
     ];
   }
 
@@ -185,12 +209,13 @@ export function createConnector(options: ConnectorOptions): Connector {
     await Promise.all([ticketKeys.load(), authorities.refresh()]);
     await presence.start();
     edge = createEdgeServer({ edgeTls, ticketKeys, settings, logger });
-    serveSessions(edge.io, { admission, dispatcher, registry, presence, settings, logger });
+    serveSessions(edge.io, { admission, dispatcher, registry, presence, onGone, settings, logger });
     subscribe();
     await edge.listen(options.host, options.port);
     monitor.start();
     patrol.loop.start();
     ticketKeys.loop.start();
+    tunnels?.loop.start();
     logger.info({ connectorId, address: edge.address() }, "connector listens for devices");
   }
 
@@ -199,6 +224,7 @@ export function createConnector(options: ConnectorOptions): Connector {
     for (const end of unsubscribe) end();
     edge?.refuseNew();
     await Promise.all([patrol.loop.stop(), ticketKeys.loop.stop()]);
+    await tunnels?.stop();
     await drainSessions(registry, settings);
     await edge?.close();
     await Promise.all([delivery.drain(), reports.drain(), desired.drain()]);
@@ -208,7 +234,7 @@ export function createConnector(options: ConnectorOptions): Connector {
   }
 
   return {
-    streams: createDeviceStreams({ registry, settings }),
+    streams,
     async start() {
       if (edge !== undefined) {
         throw new AppError({ code: "already_started", status: 500, message: "The connector runs already." });

@@ -27,10 +27,11 @@ export interface HelloHandler {
 export function createHelloHandler(options: {
   desired: DesiredReader;
   saveFacts: (session: Session, facts: Facts) => Promise<void>;
+  onLive: (session: Session) => void;
   settings: ConnectorSettings;
   now: () => number;
 }): HelloHandler {
-  const { desired, saveFacts, settings, now } = options;
+  const { desired, saveFacts, onLive, settings, now } = options;
   let inProgress = 0;
   const knownCapabilities = new Map<string, readonly string[]>();
 
@@ -63,6 +64,7 @@ export function createHelloHandler(options: {
     session.capabilities = shared(request.capabilities);
     if (session.state === "connected") session.state = "live";
     session.told = toldOf(state);
+    if (session.state === "live") onLive(session);
     return { version, sessionId: session.id, serverTime: new Date(now()).toISOString(), desired: state };
   }
 

@@ -19,6 +19,8 @@ export interface PatrolOptions {
   authorities: KnownAuthorities;
   presence: PresenceService;
   delivery: Delivery;
+  /** A session was given up that is nobody's current one any more. */
+  onGone: (session: Session) => void;
   connectorId: string;
   settings: ConnectorSettings;
   now: () => number;
@@ -107,6 +109,7 @@ export function createPatrol(options: PatrolOptions): Patrol {
       session.streams?.close({ code: "session_ended", message: "The device's session ended." });
       registry.remove(session);
       void presence.close(session);
+      options.onGone(session);
       return true;
     }
     if (session.state !== "connected" || now() - session.openedAt < settings.helloTimeoutMs) return false;

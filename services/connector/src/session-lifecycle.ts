@@ -7,7 +7,7 @@ import type { PresenceService } from "./presence.service.ts";
 import { refusal } from "./refusal.ts";
 import { closeConnection } from "./session-ending.ts";
 import type { SessionRegistry } from "./session-registry.ts";
-import type { SocketData } from "./session.ts";
+import type { Session, SocketData } from "./session.ts";
 import type { ConnectorSettings } from "./settings.ts";
 
 const farewellTimeoutMs = 5_000;
@@ -45,13 +45,15 @@ export interface LifecycleOptions {
   dispatcher: Dispatcher;
   registry: SessionRegistry;
   presence: PresenceService;
+  /** The device's current session is over, and no newer one has taken its place. */
+  onGone: (session: Session) => void;
   settings: ConnectorSettings;
   logger: Logger;
 }
 
 /** From socket.io's events to sessions: who is admitted is listened to, and who left is marked offline. */
 export function serveSessions(io: Server, options: LifecycleOptions): void {
-  const { admission, dispatcher, registry, presence, settings, logger } = options;
+  const { admission, dispatcher, registry, presence, onGone, settings, logger } = options;
 
   async function sayFarewell(socket: Socket, farewell: NonNullable<SocketData["farewell"]>): Promise<void> {
     const { wipeWorkloads, transport } = farewell;
@@ -71,7 +73,9 @@ export function serveSessions(io: Server, options: LifecycleOptions): void {
     if (session === undefined) return;
     session.state = "ended";
     session.streams?.close({ code: "session_ended", message: "The device's session ended." });
-    if (registry.remove(session)) void presence.close(session);
+    if (!registry.remove(session)) return;
+    void presence.close(session);
+    onGone(session);
   }
 
   function onConnection(socket: Socket): void {

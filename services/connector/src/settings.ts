@@ -17,6 +17,8 @@ export interface ConnectorSettings {
   /** How often the leases of other connectors are looked at. */
   sweepIntervalMs: number;
   authorityRefreshMs: number;
+  /** How often tunnels are looked at: their usage, their idleness, their time. */
+  tunnelIntervalMs: number;
   /** After which new TLS ticket keys are made. */
   ticketKeyLifetimeMs: number;
   ticketKeyCheckMs: number;
@@ -68,6 +70,7 @@ export const defaultSettings: ConnectorSettings = {
   leaseRenewMs: 5_000,
   sweepIntervalMs: 5_000,
   authorityRefreshMs: 30_000,
+  tunnelIntervalMs: 5_000,
   ticketKeyLifetimeMs: 86_400_000,
   ticketKeyCheckMs: 60_000,
   maxSessions: 50_000,

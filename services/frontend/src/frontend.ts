@@ -32,6 +32,7 @@ import { createInstallFiles, type InstallFiles } from "./install/install-files.t
 import { installRouter } from "./install/install.router.ts";
 import type { PublicUrls } from "./provisioning-tokens/install-commands.ts";
 import { createServices } from "./services.ts";
+import type { PortRange } from "./tunnels/tunnels.service.ts";
 
 export interface FrontendOptions {
   store: Store;
@@ -54,6 +55,8 @@ export interface FrontendOptions {
   installRequestsPerMinute?: number;
   /** Whole reference of the agent's image; absent: the published one. */
   agentImage?: string | undefined;
+  /** Where tunnels may listen on the platform; absent: nowhere. */
+  tunnelPorts?: PortRange | undefined;
   /** SHA-256 of the platform's root certificate, as agents are told it. */
   caFingerprint: () => string;
   /** Absent: the platform sends no mail, and shows links to whoever may hand them on. */

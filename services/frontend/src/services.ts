@@ -49,6 +49,8 @@ import { createTemplateContentService } from "./templates/template-content.servi
 import { createTemplateVersions } from "./templates/template-versions.ts";
 import { templateRoutes } from "./templates/templates.routes.ts";
 import { createTemplatesService } from "./templates/templates.service.ts";
+import { tunnelRoutes } from "./tunnels/tunnels.routes.ts";
+import { createTunnelsService } from "./tunnels/tunnels.service.ts";
 
 const defaultSessionMs = 12 * 3_600_000;
 const defaultGitTickMs = 5_000;
@@ -159,6 +161,8 @@ export function createServices(options: FrontendOptions & { chartVersion: string
   const templateContent = createTemplateContentService({ store, gitSync, desiredState });
   const secrets = createSecretsService({ store, secretVault, audit, bus });
 
+  const tunnels = createTunnelsService({ store, bus, audit, ports: options.tunnelPorts });
+
   return {
     settled: background.settled,
     routes: [
@@ -173,6 +177,7 @@ export function createServices(options: FrontendOptions & { chartVersion: string
       ...deviceRoutes({ devices, store }),
       ...deviceContentRoutes({ content }),
       ...deviceDiffRoutes({ diffs }),
+      ...tunnelRoutes({ tunnels }),
       ...templateRoutes({ templates }),
       ...templateContentRoutes({ templates, content: templateContent }),
       ...gitCredentialRoutes({ gitCredentials }),

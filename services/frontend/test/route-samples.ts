@@ -166,6 +166,12 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
     ...rest,
   });
 
+  const tunnel = async (): Promise<Sample> => {
+    const id = await device();
+    const tunnelId = await create(`POST /devices/${id}/tunnels`, { target: { host: "127.0.0.1", port: 22 } });
+    return { params: { id, tunnelId } };
+  };
+
   const onVersion = async (): Promise<Sample> => {
     const id = await template();
     return { params: { id, versionId: await currentVersion(id) } };
@@ -274,6 +280,13 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
     deleteProvisioningToken: () => on(token()),
     listDevices: async () => ({ also: [{ query: { templateId: await template() } }] }),
     summarizeDevices: () => ({}),
+    listTunnels: () => ({}),
+    listDeviceTunnels: () => on(device()),
+    openTunnel: () => on(device(), { body: { target: { host: "127.0.0.1", port: 22 } } }),
+    checkTunnelTarget: () => on(device(), { body: { host: "127.0.0.1", port: 22 }, status: 409 }),
+    getTunnel: () => tunnel(),
+    changeTunnel: async () => ({ ...(await tunnel()), body: { allowFrom: ["10.0.0.0/8"] } }),
+    closeTunnel: () => tunnel(),
     getDevice: () => on(device()),
     listDeviceObjects: () => on(device()),
     listDeviceRevisions: () => on(device()),

@@ -36,6 +36,18 @@ export const settings = {
   edgePort: config.required(
     config.port({ env: "RCIOTS_EDGE_PORT", about: "Port of the device channel (wss)", fallback: 8444 }),
   ),
+  tunnelPorts: config.portRange({
+    env: "RCIOTS_TUNNEL_PORTS",
+    about: "Ports that tunnels may listen on, such as 20000-20999",
+    fallbackText: "no tunnel listens",
+  }),
+  tunnelHost: config.required(
+    config.text({
+      env: "RCIOTS_TUNNEL_HOST",
+      about: "Address that tunnels listen on",
+      fallback: "127.0.0.1",
+    }),
+  ),
   publicHost: config.required(
     config.text({
       env: "RCIOTS_PUBLIC_HOST",

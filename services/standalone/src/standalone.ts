@@ -161,6 +161,7 @@ async function startParts(
     host: deviceHost,
     port: config.edgePort,
     connectorId,
+    ...(config.tunnelPorts === undefined ? {} : { tunnels: { host: config.tunnelHost } }),
   });
   await connector.start();
   started.push({ name: "connector", stop: connector.stop });
@@ -192,6 +193,7 @@ async function startParts(
     installDir: options.installDir,
     agentImage: config.agentImage,
     caFingerprint,
+    tunnelPorts: config.tunnelPorts,
     mailer: createMailer({
       smtpUrl: config.smtpUrl,
       from: config.mailFrom,

@@ -57,7 +57,8 @@ async function until(isTrue: () => boolean, turns = 200_000): Promise<void> {
   assert.fail("it did not come to that");
 }
 
-describe("two multiplexers back to back", () => {
+describe("two multiplexers back to back", function () {
+  this.timeout(60_000);
   for (let seed = 1; seed <= 12; seed += 1) {
     it(`carry every byte of every stream in order, whatever the interleaving (seed ${seed})`, async () => {
       const random = createRandom(seed * 7_919);
@@ -277,7 +278,8 @@ describe("opening a stream", () => {
   });
 });
 
-describe("a reset", () => {
+describe("a reset", function () {
+  this.timeout(60_000);
   const moments: Record<string, number> = {
     "before anything": 0,
     "at the first bytes": 3,
@@ -457,24 +459,19 @@ describe("frames of a peer that breaks the contract", () => {
 
   it("end the session of a peer that sends and does not read", async () => {
     const violations: string[] = [];
-    let queuedBytes = 0;
     const device = createMultiplexer({
       side: "device",
       link: {
-        send: (head, body) => void (queuedBytes += head.byteLength + (body?.byteLength ?? 0)),
+        send: () => undefined,
         cork: () => undefined,
         uncork: () => undefined,
-        get queuedBytes() {
-          return queuedBytes;
-        },
+        queuedBytes: 5 * 1_048_576,
         onDrain: () => () => undefined,
       },
       onViolation: (reason) => void violations.push(reason),
     });
-    for (let id = 1; id < 200_000 && violations.length === 0; id += 2) {
-      device.receive(open(id));
-      if (id % 2_001 === 0) await turn();
-    }
+    device.receive(open(1));
+    await turn();
     await turn();
     assert.match(violations.join(), /does not read/);
   });

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { ByteStream } from "./byte-stream.ts";
+import { resetSocket } from "./reset-socket.ts";
 import type { StreamFault } from "./stream-frame.ts";
 
 export interface SocketEdge {
@@ -79,7 +80,7 @@ export function joinSocket(
     },
     onReset(given) {
       fault ??= given;
-      socket.resetAndDestroy();
+      resetSocket(socket);
     },
   });
   if (readsByHand) socket.resume();

@@ -70,7 +70,7 @@ export function summarize(entries: Iterable<DeviceEntry>): DeviceSummary {
 
 /** Devices and their standing: who may connect, and what there is to see of them. */
 export function createDevicesService(options: {
-  store: Pick<Store, "devices" | "certificates" | "deviceRevisions">;
+  store: Pick<Store, "devices" | "certificates" | "deviceRevisions" | "tunnels">;
   directory: Pick<DeviceDirectory, "list" | "all">;
   audit: Audit;
   bus: Bus;
@@ -191,17 +191,21 @@ export function createDevicesService(options: {
       setStatus(acting, target, { from: ["disabled"], status: "active", verb: "enabled" }),
 
     /** The wish stays with the device: it is told when it is, or next comes, online. */
-    decommission: (
+    async decommission(
       acting: MemberActing,
       target: { id: string; ifMatch: number | undefined },
       wipeWorkloads: boolean,
-    ) =>
-      setStatus(acting, target, {
+    ): Promise<Device> {
+      const device = await setStatus(acting, target, {
         from: ["pending", "active", "denied", "disabled"],
         status: "decommissioned",
         verb: "decommissioned",
         extra: { decommission: { wipeWorkloads, requestedAt: new Date() } },
-      }),
+      });
+      // It never comes back under this identity: its ports are free.
+      await store.tunnels.removeOfDevice(device.organizationId, device._id);
+      return device;
+    },
 
     setDeadline: (
       acting: MemberActing,
@@ -222,6 +226,7 @@ export function createDevicesService(options: {
       const device = await get(organizationId, id);
       requireStatus(device, deletable);
       if (!(await store.devices.delete(organizationId, id, deletable))) return;
+      await store.tunnels.removeOfDevice(organizationId, id);
       announce(device, ["access"]);
       await audit.record(acting, {
         organizationId,

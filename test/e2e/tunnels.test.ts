@@ -1,0 +1,207 @@
+import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { startAgentProcess, type AgentProcess } from "../harness/agent-process.ts";
+import { ApiProblem, type ApiClient } from "../harness/api-client.ts";
+import { eventually } from "../harness/eventually.ts";
+import { createToken, deviceOnline } from "../harness/fleet.ts";
+import { freePorts, startPlatformProcess, type PlatformProcess } from "../harness/platform-process.ts";
+
+const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
+
+async function dial(port: number, host = "127.0.0.1"): Promise<Socket> {
+  const socket = connect({ host, port, allowHalfOpen: true });
+  socket.on("error", () => undefined);
+  await once(socket, "connect");
+  return socket;
+}
+
+/** What comes back for a text; undefined where the connection is refused or cut. */
+async function ask(port: number, text: string, host?: string): Promise<string | undefined> {
+  const socket = await dial(port, host);
+  let answer = "";
+  socket.on("data", (chunk: Buffer) => (answer += chunk.toString()));
+  socket.end(text);
+  await once(socket, "close").catch(() => undefined);
+  return answer === "" ? undefined : answer;
+}
+
+async function codeOf(call: Promise<unknown>): Promise<string> {
+  try {
+    await call;
+    return "ok";
+  } catch (error) {
+    assert.ok(error instanceof ApiProblem, String(error));
+    return String(error.body["code"]);
+  }
+}
+
+describe("tunnels that listen on the platform", function () {
+  this.timeout(120_000);
+  let platform: PlatformProcess;
+  let agent: AgentProcess;
+  let api: ApiClient;
+  let echo: Server;
+  let target: { host: string; port: number };
+  let deviceId: string;
+  let first: number;
+
+  before(async () => {
+    [first = 0] = await freePorts(1);
+    platform = await startPlatformProcess({
+      env: { RCIOTS_TUNNEL_PORTS: `${first}-${Math.min(first + 50, 65_535)}` },
+    });
+    api = await platform.api();
+    agent = startAgentProcess({ platform, token: await createToken(api), name: "tunnelled" });
+    deviceId = (await deviceOnline(api, "tunnelled")).id;
+    echo = createServer({ allowHalfOpen: true }, (socket) => {
+      socket.on("error", () => undefined);
+      socket.pipe(socket);
+    });
+    echo.listen(0, "127.0.0.1");
+    await once(echo, "listening");
+    target = { host: "127.0.0.1", port: (echo.address() as AddressInfo).port };
+  });
+  after(async () => {
+    await Promise.all([agent?.stop(), platform?.stop()]);
+    echo?.close();
+  });
+
+  const path = () => `/devices/${deviceId}/tunnels`;
+  const open = (more: object = {}) => api.post(path(), { target, ...more });
+  const read = (id: string) => api.get(`${path()}/${id}`);
+  const close = (id: string, force = true) => api.delete(`${path()}/${id}?force=${force}`);
+  const eventsOf = async (kind: string): Promise<any[]> =>
+    (await api.get(`/events?kind=${kind}`)).items as any[];
+
+  it("carry a large file both ways, and count what went through", async () => {
+    const tunnel = await open({ name: "echo", protocol: "ssh" });
+    assert.equal(tunnel.state, "open");
+    const bytes = randomBytes(20 * 1_048_576);
+    const socket = await dial(tunnel.port);
+    const hash = createHash("sha256");
+    socket.on("data", (chunk: Buffer) => hash.update(chunk));
+    socket.end(bytes);
+    await once(socket, "end");
+    assert.equal(hash.digest("hex"), sha256(bytes));
+    await eventually(async () => {
+      const { usage } = await read(tunnel.id);
+      assert.deepEqual(
+        [usage.connections, usage.liveConnections, usage.sentBytes, usage.receivedBytes],
+        [1, 0, bytes.length, bytes.length],
+      );
+    });
+    assert.ok((await api.get("/tunnels")).items.some((item: any) => item.id === tunnel.id));
+    await close(tunnel.id, false);
+    await assert.rejects(dial(tunnel.port));
+    const [event] = await eventsOf("tunnel.closed");
+    assert.deepEqual([event.details.connections, event.details.sentBytes], [1, bytes.length]);
+    assert.equal((await eventsOf("tunnel.opened"))[0].details.port, tunnel.port);
+  });
+
+  it("take the port they are told, and no port twice or beyond the range", async () => {
+    const tunnel = await open({ port: first });
+    assert.equal(tunnel.port, first);
+    assert.equal(await codeOf(open({ port: first })), "port_taken");
+    assert.equal(await codeOf(open({ port: 1 })), "port_out_of_range");
+    const others = await Promise.all(Array.from({ length: 10 }, () => open()));
+    assert.equal(new Set([...others, tunnel].map(({ port }) => port)).size, 11);
+    await Promise.all([...others, tunnel].map(({ id }) => close(id)));
+  });
+
+  it("let in who is allowed, and change that while they are open", async () => {
+    const tunnel = await open({ allowFrom: ["10.0.0.0/8", "fd00::/8"] });
+    assert.equal(await ask(tunnel.port, "hello"), undefined);
+    await api.patch(`${path()}/${tunnel.id}`, { allowFrom: ["127.0.0.1/32"] });
+    assert.equal(await ask(tunnel.port, "hello"), "hello");
+    const socket = await dial(tunnel.port);
+    socket.write("x");
+    await once(socket, "data");
+    assert.equal(await codeOf(close(tunnel.id, false)), "tunnel_in_use");
+    const cut = once(socket, "close");
+    const changed = await api.patch(`${path()}/${tunnel.id}`, { allowFrom: ["::1/128"] });
+    await cut;
+    assert.deepEqual(changed.allowFrom, ["::1/128"]);
+    const [event] = await eventsOf("tunnel.changed");
+    assert.deepEqual(event.details.before.allowFrom, ["127.0.0.1/32"]);
+    await close(tunnel.id);
+  });
+
+  it("hold no more connections than they may", async () => {
+    const tunnel = await open({ maxConnections: 2 });
+    const sockets = [await dial(tunnel.port), await dial(tunnel.port)];
+    for (const socket of sockets) {
+      socket.write("x");
+      await once(socket, "data");
+    }
+    assert.equal(await ask(tunnel.port, "hello"), undefined);
+    sockets[0]?.destroy();
+    await eventually(async () => assert.equal(await ask(tunnel.port, "hello"), "hello"));
+    await close(tunnel.id);
+  });
+
+  it("say what the device says of a target, before and after", async () => {
+    const answer = await api.post(`${path()}/check`, target);
+    assert.ok(answer.durationMs >= 0);
+    assert.equal(
+      await codeOf(api.post(`${path()}/check`, { host: "192.0.2.1", port: 22 })),
+      "target_not_allowed",
+    );
+    assert.equal(
+      await codeOf(api.post(`${path()}/check`, { host: "127.0.0.1", port: 1 })),
+      "connection_refused",
+    );
+    const tunnel = await open({ target: { host: "127.0.0.1", port: 1 } });
+    assert.equal(await ask(tunnel.port, "hello"), undefined);
+    await close(tunnel.id);
+  });
+
+  it("close by themselves when their time is over, and tell of it", async () => {
+    const tunnel = await open({ closesAt: new Date(Date.now() + 3_000).toISOString() });
+    assert.equal(await ask(tunnel.port, "hello"), "hello");
+    await eventually(async () => assert.equal(await codeOf(read(tunnel.id)), "tunnel_not_found"), {
+      timeoutMs: 30_000,
+    });
+    await assert.rejects(dial(tunnel.port));
+    const [event] = await eventsOf("tunnel.closed");
+    assert.match(event.message, /its time was over/);
+    assert.equal(event.details.connections, 1);
+  });
+
+  it("come back on their port when the device does, and after the platform was killed", async () => {
+    const tunnel = await open();
+    assert.equal(await ask(tunnel.port, "hello"), "hello");
+    await agent.kill();
+    await eventually(async () => assert.equal((await read(tunnel.id)).state, "waiting"));
+    await eventually(() => assert.rejects(dial(tunnel.port)));
+    agent.restart();
+    await eventually(async () => assert.equal(await ask(tunnel.port, "again"), "again"), {
+      timeoutMs: 30_000,
+    });
+    await platform.kill();
+    await platform.restart();
+    api = await platform.api();
+    await eventually(async () => assert.equal(await ask(tunnel.port, "once more"), "once more"), {
+      timeoutMs: 60_000,
+    });
+    assert.equal((await read(tunnel.id)).state, "open");
+    await close(tunnel.id);
+  });
+
+  it("wait for a device that is away, and go with one that is decommissioned", async () => {
+    await agent.kill();
+    await eventually(async () =>
+      assert.equal((await api.get(`/devices/${deviceId}`)).presence.online, false),
+    );
+    const tunnel = await open();
+    assert.equal(tunnel.state, "waiting");
+    agent.restart();
+    await eventually(async () => assert.equal(await ask(tunnel.port, "hello"), "hello"), {
+      timeoutMs: 30_000,
+    });
+    await api.post(`/devices/${deviceId}/decommission`, {});
+    await eventually(() => assert.rejects(dial(tunnel.port)));
+    assert.equal(await codeOf(read(tunnel.id)), "tunnel_not_found");
+  });
+});
