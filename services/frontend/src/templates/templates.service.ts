@@ -291,7 +291,9 @@ export function createTemplatesService(options: {
         store.provisioningTokens.countByTemplate(organizationId, id),
       ]);
       if (deviceCount + provisioningTokenCount > 0) {
-        const message = `The template is assigned to ${deviceCount} devices and ${provisioningTokenCount} provisioning tokens.`;
+        const message =
+          `The template is assigned to ${deviceCount} device${deviceCount === 1 ? "" : "s"} and ` +
+          `${provisioningTokenCount} provisioning token${provisioningTokenCount === 1 ? "" : "s"}.`;
         throw conflict({
           code: "template_in_use",
           message,

@@ -39,7 +39,7 @@ export function DeleteTemplateModal({ template, onClose, onDeleted }: DeleteTemp
       onClose={onClose}
     >
       {(usage?.deviceCount ?? 0) > 0
-        ? `${countOf(usage?.deviceCount ?? 0, "device")} still have it. Take it away from them first.`
+        ? `It is assigned to ${countOf(usage?.deviceCount ?? 0, "device")}: take it away there first.`
         : `The template and its ${countOf(template.versionCount, "version")} are gone for good.`}
     </ConfirmModal>
   );
