@@ -1,5 +1,7 @@
 import { Label } from "@patternfly/react-core";
 import type { ReactNode } from "react";
+import { stateNames } from "../devices/device-filter.ts";
+import { PresenceLabel } from "../devices/device-labels.tsx";
 import type { Device } from "./use-device.ts";
 
 type Status = "success" | "warning" | "danger" | "info";
@@ -14,20 +16,16 @@ const statuses: Record<Device["status"], Look> = {
   decommissioned: { text: "Decommissioned" },
 };
 
-const states: Record<RevisionState, Look> = {
-  offered: { text: "Offered", status: "info" },
-  downloading: { text: "Downloading", status: "info" },
-  applying: { text: "Applying", status: "info" },
-  progressing: { text: "Progressing", status: "info" },
-  healthy: { text: "Healthy", status: "success" },
-  degraded: { text: "Degraded", status: "warning" },
-  failed: { text: "Failed", status: "danger" },
-  rolled_back: { text: "Rolled back", status: "warning" },
+const stateStatuses: Record<RevisionState, Status> = {
+  offered: "info",
+  downloading: "info",
+  applying: "info",
+  progressing: "info",
+  healthy: "success",
+  degraded: "warning",
+  failed: "danger",
+  rolled_back: "danger",
 };
-
-export const stateWords = Object.fromEntries(
-  Object.entries(states).map(([state, { text }]) => [state, text]),
-) as Record<RevisionState, string>;
 
 const show = ({ text, status }: Look): ReactNode => (
   <Label isCompact {...(status === undefined ? { color: "grey" as const } : { status })}>
@@ -38,12 +36,11 @@ const show = ({ text, status }: Look): ReactNode => (
 export const DeviceStatusLabel = ({ status }: { status: Device["status"] }): ReactNode =>
   show(statuses[status]);
 
-export const PresenceLabel = ({ online }: { online: boolean }): ReactNode =>
-  show(online ? { text: "Online", status: "success" } : { text: "Offline" });
-
 /** How far a device is with a revision; nothing where it never reported. */
 export const StateLabel = ({ state }: { state: RevisionState | null }): ReactNode =>
-  state === null ? show({ text: "No report yet" }) : show(states[state]);
+  state === null
+    ? show({ text: "No report yet" })
+    : show({ text: stateNames[state], status: stateStatuses[state] });
 
 /** Standing, presence and health of a device; announced when they change. */
 export function DeviceLabels({ device }: { device: Device }): ReactNode {

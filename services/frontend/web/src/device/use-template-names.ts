@@ -8,7 +8,7 @@ export type Template = Schema<"Template">;
 export function useTemplates(): { templates: Template[]; isPending: boolean } {
   const api = useApi();
   const query = useQuery({
-    queryKey: ["templates", "names"],
+    queryKey: ["templates", "all"],
     queryFn: ({ signal }) =>
       unwrap(api.GET("/api/v1/templates", { params: { query: { limit: 500 } }, signal })),
     staleTime: 60_000,

@@ -1,7 +1,8 @@
 import type { ReactNode } from "react";
 import { CopyableId } from "../../components/copyable-id.tsx";
 import { TimeAgo } from "../../components/time-ago.tsx";
-import { DeviceStatusLabel, PresenceLabel } from "../device-labels.tsx";
+import { PresenceLabel } from "../../devices/device-labels.tsx";
+import { DeviceStatusLabel } from "../device-labels.tsx";
 import type { Device } from "../use-device.ts";
 import { Facts, InfoCard } from "./info-card.tsx";
 

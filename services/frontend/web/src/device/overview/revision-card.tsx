@@ -1,7 +1,8 @@
 import { Alert, Content, ProgressStep, ProgressStepper } from "@patternfly/react-core";
 import type { ReactNode } from "react";
 import { TimeAgo } from "../../components/time-ago.tsx";
-import { StateLabel, stateWords, type RevisionState } from "../device-labels.tsx";
+import { stateNames } from "../../devices/device-filter.ts";
+import { StateLabel, type RevisionState } from "../device-labels.tsx";
 import type { Device } from "../use-device.ts";
 import { Facts, InfoCard } from "./info-card.tsx";
 
@@ -34,7 +35,7 @@ function Progress({ state }: { state: RevisionState }): ReactNode {
             isCurrent={isCurrent}
             aria-label={`${title}: ${variant}`}
           >
-            {isCurrent ? stateWords[state] : title}
+            {isCurrent ? stateNames[state] : title}
           </ProgressStep>
         );
       })}
