@@ -13,6 +13,7 @@ import { TimeAgo } from "../components/time-ago.tsx";
 import { useToasts } from "../components/toasts.ts";
 import { usePages } from "../components/use-pages.ts";
 import { useSession } from "../session/session.ts";
+import { PasswordLinkModal, RemoveSecondFactorModal } from "./way-back-in.tsx";
 import { SearchToolbar } from "./search-toolbar.tsx";
 
 type User = Schema<"PlatformUser">;
@@ -41,12 +42,20 @@ const changes = {
   },
 } as const;
 
+type Change = keyof typeof changes;
+
 interface Asked {
   user: User;
-  what: keyof typeof changes;
+  what: Change | "password" | "second-factor";
 }
 
-function UserModal({ user, what, onClose }: Asked & { onClose: () => void }): ReactNode {
+interface ChangeModalProps {
+  user: User;
+  what: Change;
+  onClose: () => void;
+}
+
+function ChangeModal({ user, what, onClose }: ChangeModalProps): ReactNode {
   const api = useApi();
   const queries = useQueryClient();
   const toasts = useToasts();
@@ -75,16 +84,35 @@ function UserModal({ user, what, onClose }: Asked & { onClose: () => void }): Re
   );
 }
 
+function UserModal({ user, what, onClose }: Asked & { onClose: () => void }): ReactNode {
+  if (what === "password") return <PasswordLinkModal user={user} onClose={onClose} />;
+  if (what === "second-factor") return <RemoveSecondFactorModal user={user} onClose={onClose} />;
+  return <ChangeModal user={user} what={what} onClose={onClose} />;
+}
+
 function actionsFor(user: User, ask: (asked: Asked) => void) {
-  const whats: (keyof typeof changes)[] = [
+  const whats: Change[] = [
     user.isPlatformAdmin ? "demote" : "promote",
     user.status === "active" ? "disable" : "enable",
   ];
-  return whats.map((what) => ({
+  const wayBackIn = [
+    {
+      title: "Make a password link",
+      isDisabled: user.status !== "active",
+      onClick: () => ask({ user, what: "password" }),
+    },
+    {
+      title: "Turn off second factor",
+      isDisabled: !user.hasSecondFactor,
+      onClick: () => ask({ user, what: "second-factor" }),
+    },
+  ];
+  const rest = whats.map((what) => ({
     title: changes[what].title,
     isDanger: what === "disable",
     onClick: () => ask({ user, what }),
   }));
+  return [...wayBackIn, ...rest];
 }
 
 function UserNames({ user }: { user: User }): ReactNode {

@@ -104,6 +104,7 @@ function MembersTable({ members, onChangeRole, onRemove }: MembersTableProps): R
           <Th>User name</Th>
           <Th>E-mail</Th>
           <Th>Role</Th>
+          {may && <Th>Second factor</Th>}
           <Th>Account made</Th>
           {may && <Th screenReaderText="Actions" />}
         </Tr>
@@ -125,6 +126,7 @@ function MembersTable({ members, onChangeRole, onRemove }: MembersTableProps): R
               {member.email}
             </Td>
             <Td dataLabel="Role">{member.role}</Td>
+            {may && <Td dataLabel="Second factor">{member.secondFactor === true ? "yes" : "no"}</Td>}
             <Td dataLabel="Account made">
               <TimeAgo at={member.createdAt} />
             </Td>
