@@ -44,7 +44,7 @@ describe("when somebody watches the fleet in the console", function () {
     page = shown.page;
     await page.goto("/");
     await page.getByLabel("User name or e-mail address").fill("admin");
-    await page.getByLabel("Password").fill(password);
+    await page.locator("input[autocomplete=current-password]").fill(password);
     await page.getByRole("button", { name: "Sign in" }).click();
     await page.getByRole("heading", { name: "Overview", level: 1 }).waitFor();
   });

@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
 import { browserFault, openBrowser, type TestBrowser, type TestPage } from "../harness/browser.ts";
+import { accessibilityFaults, overflowFaults, signIn } from "../harness/console-visit.ts";
+import { eventually } from "../harness/eventually.ts";
 import { startPlatformProcess, type PlatformProcess } from "../harness/platform-process.ts";
 import { startProcess, type TestProcess } from "../harness/process.ts";
 
@@ -35,10 +37,8 @@ describe("when an operator connects a device with the console", function () {
     tab = await browser.openPage({ baseUrl: platform.consoleUrl });
     page = tab.page;
     page.setDefaultTimeout(20_000);
+    await signIn(page, "admin", password);
     await page.goto("/provisioning-tokens");
-    await page.getByLabel("User name").fill("admin");
-    await page.getByLabel("Password").fill(password);
-    await page.getByRole("button", { name: "Sign in" }).click();
   });
   afterEach(async function () {
     if (this.currentTest?.state !== "failed" || page === undefined) return;
@@ -95,6 +95,7 @@ describe("when an operator connects a device with the console", function () {
     await button("Approve till-1").click();
     await arrivals.getByText("Online").waitFor();
     assert.equal(page.url().includes(token), false);
+    assert.deepEqual(await faultsOf(), []);
   });
 
   it("lists the token with its use, and shows it with its devices, but never its value again", async () => {
@@ -105,6 +106,7 @@ describe("when an operator connects a device with the console", function () {
     const drawer = page.getByLabel("Provisioning token", { exact: true });
     await drawer.getByRole("link", { name: "till-1" }).waitFor();
     assert.match(await commandOf("kubectl"), /token: "\$RCIOTS_TOKEN"/);
+    assert.deepEqual(await faultsOf(), []);
     await page.reload();
     await drawer.getByRole("link", { name: "till-1" }).waitFor();
     assert.equal((await page.content()).includes("rcp_"), true, "its first characters");
@@ -146,6 +148,16 @@ describe("when an operator connects a device with the console", function () {
     await page.getByRole("heading", { name: "Connect your first device" }).waitFor();
     assert.deepEqual(tab.faults, []);
   });
+
+  /** What axe finds; nothing may be too wide for a phone. */
+  async function faultsOf(): Promise<string[]> {
+    const faults = await accessibilityFaults(page);
+    await page.setViewportSize({ width: 390, height: 844 });
+    // The masthead is laid out anew a moment after the window has changed.
+    await eventually(async () => assert.deepEqual(await overflowFaults(page), []));
+    await page.setViewportSize({ width: 1440, height: 900 });
+    return faults;
+  }
 
   async function commandOf(tool: string): Promise<string> {
     await page.getByRole("tab", { name: tool }).click();
