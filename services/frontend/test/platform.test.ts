@@ -71,6 +71,25 @@ describe("when the platform is administered", () => {
     }
   });
 
+  it("is told of failed attempts to sign in, without what was typed for a name that nobody has", async () => {
+    const attempt = (username: string) =>
+      api.call("POST /login", { body: { username, password: "a wrong password" } });
+    assert.equal((await attempt("admin")).status, 401);
+    assert.equal((await attempt("hunter2-the-password")).status, 401);
+    const { items } = (await api.call("GET /platform/events?kind=session.refused", { as: api.admin })).body;
+    assert.deepEqual(
+      items.map(({ message }: { message: string }) => message),
+      ["Somebody tried to sign in by a name that nobody has.", "Somebody failed to sign in as admin."],
+    );
+    assert.equal(JSON.stringify(items).includes("hunter2"), false);
+    const filter = { kinds: ["session.refused"], limit: 9 };
+    const inside = await api.store.events.list({ organizationId: api.organizationId, ...filter });
+    assert.deepEqual(
+      inside.map(({ severity, address }) => [severity, address]),
+      [["warning", "127.0.0.1"]],
+    );
+  });
+
   it("says so where there is no such user, and where nothing is asked for", async () => {
     assert.equal((await change(newId("usr"), { status: "disabled" })).body.code, "user_not_found");
     assert.equal((await change(newId("usr"), {})).body.code, "invalid_input");

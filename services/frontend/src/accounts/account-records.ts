@@ -1,5 +1,5 @@
 import type { User } from "@rciots/store";
-import type { Acting, Audit, AuditRecord } from "../audit/audit.ts";
+import { platformScope, type Acting, type Audit, type AuditRecord } from "../audit/audit.ts";
 import type { RequestContext } from "../http/route.ts";
 
 /** The person as the one who acts. */
@@ -7,7 +7,10 @@ export function actingAs(user: User, context: Acting["context"]): Acting {
   return { caller: { actor: { kind: "user", id: user._id, name: user.username } }, context };
 }
 
-/** Records what happened to an account in each organisation of the person; by default they did it themselves. */
+/**
+ * Records what happened to an account in each organisation of the person and for the platform; by default they did it
+ * themselves.
+ */
 export async function recordInAll(options: {
   audit: Audit;
   user: User;
@@ -16,6 +19,6 @@ export async function recordInAll(options: {
   acting?: Acting;
 }): Promise<void> {
   const { audit, user, context, record, acting = actingAs(user, context) } = options;
-  const records = user.memberships.map(({ organizationId }) => ({ ...record, organizationId }));
-  if (records.length > 0) await audit.record(acting, ...records);
+  const places = [platformScope, ...user.memberships.map(({ organizationId }) => organizationId)];
+  await audit.record(acting, ...places.map((organizationId) => ({ ...record, organizationId })));
 }

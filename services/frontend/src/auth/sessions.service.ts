@@ -1,8 +1,8 @@
-import { hashToken, newToken, notFound, type Bus } from "@rciots/runtime";
+import { hashToken, isAppError, newToken, notFound, type Bus } from "@rciots/runtime";
 import type { Organization, Session, Store, User } from "@rciots/store";
 import { createHash } from "node:crypto";
 import { recordInAll } from "../accounts/account-records.ts";
-import type { Audit } from "../audit/audit.ts";
+import { platformScope, type Audit } from "../audit/audit.ts";
 import type { RequestContext } from "../http/route.ts";
 import type { Caller } from "./caller.ts";
 import type { CredentialsService } from "./credentials.service.ts";
@@ -29,6 +29,10 @@ export const maxSessions = 100;
 /** Networks that are remembered as the usual ones of a person. */
 const maxNetworks = 10;
 
+/** Failures that say that somebody guesses. Refusals of those who are banned are not recorded: they could be many. */
+const recordedRefusals = ["login_failed", "second_factor_invalid"];
+const unknownActor = { kind: "platform" as const, id: "platform", name: "Platform" };
+
 /** Names a session without being of any use to whoever reads it. */
 export const sessionIdOf = (hash: string): string =>
   createHash("sha256").update(`session:${hash}`).digest("hex").slice(0, 32);
@@ -42,6 +46,21 @@ export function createSessionsService({ store, credentials, audit, bus, sessionM
 
   async function record(user: User, context: RequestContext, kind: string, message: string): Promise<void> {
     await recordInAll({ audit, user, context, record: { kind, message } });
+  }
+
+  /** A name that nobody has is not written down: people type passwords into the wrong field. */
+  async function recordRefusal(login: string, error: unknown, context: RequestContext): Promise<void> {
+    if (!isAppError(error) || !recordedRefusals.includes(error.code)) return;
+    const acting = { caller: { actor: unknownActor }, context };
+    const user = await store.accounts.findUserByLogin(login.trim().toLowerCase());
+    const shared = { kind: "session.refused", severity: "warning" as const };
+    if (user === null) {
+      const message = "Somebody tried to sign in by a name that nobody has.";
+      return audit.record(acting, { ...shared, organizationId: platformScope, message });
+    }
+    const details = { userId: user._id, reason: error.code };
+    const message = `Somebody failed to sign in as ${user.username}.`;
+    return recordInAll({ audit, user, context, acting, record: { ...shared, message, details } });
   }
 
   async function find(caller: Caller): Promise<User> {
@@ -78,7 +97,10 @@ export function createSessionsService({ store, credentials, audit, bus, sessionM
       input: { login: string; password: string; code?: string | undefined },
       context: RequestContext,
     ) {
-      const user = await credentials.checkLogin(input.login, input, context);
+      const user = await credentials.checkLogin(input.login, input, context).catch(async (error: unknown) => {
+        await recordRefusal(input.login, error, context);
+        throw error;
+      });
       const session = await open(user, context);
       await record(user, context, "session.created", `${user.username} signed in.`);
       return { ...session, sessionMs, account: await accountOf(user) };

@@ -37,6 +37,7 @@ const signedInPages: RouteObject[] = [
   page("/audit-log", () => import("./audit-log/audit-log-page.tsx"), "AuditLogPage"),
   page("/settings/:tab?", () => import("./settings/settings-page.tsx"), "SettingsPage"),
   page("/platform/organizations", () => import("./platform/organizations-page.tsx"), "OrganizationsPage"),
+  page("/platform/audit-log", () => import("./audit-log/audit-log-page.tsx"), "PlatformAuditLogPage"),
   page("/platform/users", () => import("./platform/users-page.tsx"), "UsersPage"),
   page("/devices/:deviceId/:tab?", () => import("./device/device-page.tsx"), "DevicePage"),
   page("*", () => import("./shell/not-found-page.tsx"), "NotFoundPage"),

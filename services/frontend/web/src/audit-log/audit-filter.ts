@@ -3,6 +3,9 @@ import type { paths } from "../api/schema.ts";
 
 export type EventQuery = NonNullable<paths["/api/v1/events"]["get"]["parameters"]["query"]>;
 
+/** Of one organisation, or of the accounts of all. */
+export type AuditScope = "organization" | "platform";
+
 /** Nouns of the events there are, as `kind=noun.*` finds them. */
 export const areas: readonly { value: string; label: string }[] = [
   { value: "device.*", label: "Devices" },

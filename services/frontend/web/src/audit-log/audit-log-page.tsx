@@ -14,7 +14,7 @@ import { unwrap, type Schema } from "../api/client.ts";
 import { PageHeader } from "../components/page-header.tsx";
 import { PagedList } from "../components/paged-list.tsx";
 import { usePages } from "../components/use-pages.ts";
-import { toQuery, useAuditFilter } from "./audit-filter.ts";
+import { toQuery, useAuditFilter, type AuditScope } from "./audit-filter.ts";
 import { AuditToolbar } from "./audit-toolbar.tsx";
 import { EventRow } from "./event-row.tsx";
 import { ExportMenu } from "./export-menu.tsx";
@@ -78,23 +78,25 @@ function NothingFound({ isFiltered, onClear }: { isFiltered: boolean; onClear: (
   );
 }
 
-export function AuditLogPage(): ReactNode {
+function AuditLog({ scope, description }: { scope: AuditScope; description: string }): ReactNode {
   const api = useApi();
   const state = useAuditFilter();
   const query = toQuery(state.filter);
-  const events = usePages<AuditEvent>(["events", query], (cursor, signal) =>
-    unwrap(
-      api.GET("/api/v1/events", {
-        params: { query: { ...query, limit: 50, ...(cursor === undefined ? {} : { cursor }) } },
-        signal,
-      }),
-    ),
-  );
+  const events = usePages<AuditEvent>(["events", scope, query], (cursor, signal) => {
+    const page = { limit: 50, ...(cursor === undefined ? {} : { cursor }) };
+    if (scope === "organization") {
+      return unwrap(api.GET("/api/v1/events", { params: { query: { ...query, ...page } }, signal }));
+    }
+    const { deviceId: _deviceId, ...ofPlatform } = query;
+    return unwrap(
+      api.GET("/api/v1/platform/events", { params: { query: { ...ofPlatform, ...page } }, signal }),
+    );
+  });
   return (
     <>
-      <PageHeader title="Audit log" description="Who did what, when and from where." />
+      <PageHeader title="Audit log" description={description} />
       <PageSection>
-        <AuditToolbar state={state} actions={<ExportMenu query={query} />} />
+        <AuditToolbar state={state} actions={<ExportMenu scope={scope} query={query} />} />
         <PagedList
           pages={events}
           empty={<NothingFound isFiltered={state.isFiltered} onClear={state.clear} />}
@@ -104,4 +106,12 @@ export function AuditLogPage(): ReactNode {
       </PageSection>
     </>
   );
+}
+
+export function AuditLogPage(): ReactNode {
+  return <AuditLog scope="organization" description="Who did what, when and from where." />;
+}
+
+export function PlatformAuditLogPage(): ReactNode {
+  return <AuditLog scope="platform" description="What happened to accounts, on the whole platform." />;
 }

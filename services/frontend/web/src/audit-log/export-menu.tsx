@@ -5,7 +5,7 @@ import { useState, type ReactNode } from "react";
 import { useApi } from "../api/api-context.ts";
 import { unwrap } from "../api/client.ts";
 import { useToasts } from "../components/toasts.ts";
-import type { EventQuery } from "./audit-filter.ts";
+import type { AuditScope, EventQuery } from "./audit-filter.ts";
 
 type Format = "csv" | "ndjson";
 
@@ -23,15 +23,21 @@ function saveAs(blob: Blob, name: string): void {
 }
 
 /** Saves all that the filter finds, not only what the page shows. */
-export function ExportMenu({ query }: { query: EventQuery }): ReactNode {
+export function ExportMenu({ scope, query }: { scope: AuditScope; query: EventQuery }): ReactNode {
   const api = useApi();
   const toasts = useToasts();
   const [isOpen, setIsOpen] = useState(false);
   const save = useMutation({
     async mutationFn(format: Format) {
       // By fetch, because a link can't say which organisation is meant.
+      const { deviceId: _deviceId, ...ofPlatform } = query;
       const blob: Blob = await unwrap(
-        api.GET("/api/v1/events/export", { params: { query: { ...query, format } }, parseAs: "blob" }),
+        scope === "organization"
+          ? api.GET("/api/v1/events/export", { params: { query: { ...query, format } }, parseAs: "blob" })
+          : api.GET("/api/v1/platform/events/export", {
+              params: { query: { ...ofPlatform, format } },
+              parseAs: "blob",
+            }),
       );
       saveAs(blob, `audit-log-${new Date().toISOString().slice(0, 10)}.${format}`);
     },

@@ -47,6 +47,7 @@ export const navigation: NavigationGroup[] = [
     items: [
       { label: "Organisations", to: "/platform/organizations" },
       { label: "Users", to: "/platform/users" },
+      { label: "Audit log of accounts", to: "/platform/audit-log" },
     ],
   },
 ];
