@@ -3,7 +3,8 @@ import { Validator } from "@seriousme/openapi-schema-validator";
 import { startApi, type ApiFixture } from "./api-fixture.ts";
 import { operationsOf, type Json, type Operation } from "./openapi-walk.ts";
 
-describe("when the OpenAPI document is read", () => {
+describe("when the OpenAPI document is read", function () {
+  this.timeout(60_000);
   let api: ApiFixture;
   let document: Json;
   let operations: Operation[];
@@ -73,6 +74,12 @@ describe("when the OpenAPI document is read", () => {
       without((operation) => !operation.path.includes("{id}") || refuses(404)(operation)),
       [],
     );
+  });
+
+  it("shows bodies that are valid", () => {
+    const shown = api.frontend.routes.filter(({ example }) => example !== undefined);
+    assert.ok(shown.length >= 7, `${shown.length} examples`);
+    for (const { id, body, example } of shown) assert.equal(body?.safeParse(example).success, true, id);
   });
 
   it("gives every text and list in an input an end", () => {

@@ -50,7 +50,7 @@ function isNotFound({ status, body }: Answer, place: Field["place"]): boolean {
 }
 
 describe("when two organisations use the platform", function () {
-  this.timeout(180_000);
+  this.timeout(600_000);
   let api: ApiFixture;
   let ours: Tenant;
   let theirs: Tenant;

@@ -177,6 +177,7 @@ function revisionRoutes(content: DeviceContentService): Route[] {
       conditional: true,
       params,
       body: templatesField,
+      example: [{ templateId: "tpl_01K5ZQ4Y8J2V6W3N7R9T0B1C2D" }],
       success: device,
       problems: [404],
       async handler({ caller, params: { id }, body, context }) {
@@ -219,6 +220,7 @@ function revisionRoutes(content: DeviceContentService): Route[] {
       conditional: true,
       params,
       body: z.strictObject({ revision: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER) }),
+      example: { revision: 3 },
       success: device,
       problems: [404],
       async handler({ caller, params: { id }, body, context }) {

@@ -233,6 +233,7 @@ function lifeRoutes({ devices }: DeviceRouteOptions): Route[] {
       conditional: true,
       params,
       body: z.strictObject({ labels: labelsField.default({}).describe("Added to its own.") }),
+      example: { labels: { site: "berlin" } },
       success: device,
       problems: [404, 409],
       async handler({ caller, params: { id }, body, context }) {
@@ -257,6 +258,7 @@ function lifeRoutes({ devices }: DeviceRouteOptions): Route[] {
       conditional: true,
       params,
       body: z.strictObject({ wipeWorkloads: z.boolean().default(false) }),
+      example: { wipeWorkloads: true },
       success: device,
       problems: [404, 409],
       async handler({ caller, params: { id }, body, context }) {

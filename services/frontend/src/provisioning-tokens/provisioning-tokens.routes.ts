@@ -111,6 +111,7 @@ export function provisioningTokenRoutes(options: {
       description: "The token is shown this once, also inside `install`: commands to copy.",
       access: "operator",
       body: createBody,
+      example: { name: "new shops", approval: "manual", maxDevices: 20, labels: { site: "berlin" } },
       success: { status: 201, about: "Created.", schema: tokenSchema.extend({ token: z.string() }) },
       problems: [409],
       async handler({ caller, body, context }) {

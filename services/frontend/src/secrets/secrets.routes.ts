@@ -49,6 +49,7 @@ export function secretRoutes({ secrets }: { secrets: SecretsService }): Route[] 
       access: "admin",
       params,
       body: z.strictObject({ value: valueField }),
+      example: { value: "what templates call ${secret.NAME}" },
       success: { status: 200, about: "Stored.", schema: secretSchema },
       problems: [409],
       async handler({ caller, params: { name }, body, context }) {

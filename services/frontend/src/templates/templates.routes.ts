@@ -60,6 +60,17 @@ export function templateRoutes({ templates }: { templates: TemplatesService }): 
         "A Git source is fetched at once, and looked at again every `pollIntervalMs`.",
       access: "operator",
       body: createBody,
+      example: {
+        name: "greeter",
+        files: [
+          { path: "kustomization.yaml", content: "resources: [config.yaml]\n" },
+          {
+            path: "config.yaml",
+            content:
+              'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: greeter }\ndata: { place: "${place:=somewhere}" }\n',
+          },
+        ],
+      },
       bodyLimitBytes: filesBodyLimitBytes,
       success: { status: 201, about: "Created, with its first version.", schema: writtenSchema },
       problems: [409, 422, 503],
