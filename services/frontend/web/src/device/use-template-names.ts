@@ -27,7 +27,8 @@ export interface TemplateNames {
 /** Names for what devices refer to by identifiers, for these templates. */
 export function useTemplateNames(templateIds: readonly string[]): TemplateNames {
   const api = useApi();
-  const { templates } = useTemplates();
+  const { templates, isPending } = useTemplates();
+  const unknown = isPending ? "..." : "a deleted template";
   const distinct = [...new Set(templateIds)].slice(0, 20);
   const versions = useQueries({
     queries: distinct.map((id) => ({
@@ -47,7 +48,7 @@ export function useTemplateNames(templateIds: readonly string[]): TemplateNames 
       ),
   });
   return {
-    nameOf: (templateId) => templates.find(({ id }) => id === templateId)?.name ?? "a deleted template",
+    nameOf: (templateId) => templates.find(({ id }) => id === templateId)?.name ?? unknown,
     numberOf: (versionId) => versions.get(versionId),
     currentOf: (templateId) => templates.find(({ id }) => id === templateId)?.currentVersionId ?? null,
   };
