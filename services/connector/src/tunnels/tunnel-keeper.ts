@@ -61,6 +61,8 @@ const stepsPerFullLook = 12;
 export function createTunnelKeeper(options: TunnelKeeperOptions): TunnelKeeper {
   const { store, bus, registry, streams, host, connectorId, logger, now } = options;
   const held = new Map<string, Held>();
+  /** What the store was last told of each, besides its usage. */
+  const told = new Map<string, string>();
   /** Work on one tunnel is done one after the other. */
   const working = new Map<string, Promise<unknown>>();
   let isStopped = false;
@@ -84,7 +86,12 @@ export function createTunnelKeeper(options: TunnelKeeperOptions): TunnelKeeper {
 
   async function report(id: string, { state, message, listener }: Omit<Held, "tunnel">): Promise<void> {
     const nothing = { connections: 0, liveConnections: 0, sentBytes: 0, receivedBytes: 0, lastUsedAt: null };
-    await store.tunnels.report(id, connectorId, { state, message, used: listener?.takeUsage() ?? nothing });
+    const used = listener?.takeUsage() ?? nothing;
+    const standing = `${state} ${used.liveConnections} ${message}`;
+    // Most tunnels stand idle: nothing is written for them.
+    if (used.lastUsedAt === null && told.get(id) === standing) return;
+    await store.tunnels.report(id, connectorId, { state, message, used });
+    if (held.has(id)) told.set(id, standing);
   }
 
   async function open(tunnel: Tunnel): Promise<Held> {
@@ -109,6 +116,7 @@ export function createTunnelKeeper(options: TunnelKeeperOptions): TunnelKeeper {
   async function release(id: string, state: TunnelState): Promise<void> {
     const entry = held.get(id);
     held.delete(id);
+    told.delete(id);
     if (entry === undefined) return;
     // Refused from here on; what goes through it ends.
     await entry.listener?.close();
