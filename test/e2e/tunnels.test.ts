@@ -19,7 +19,8 @@ async function dial(port: number, host = "127.0.0.1"): Promise<Socket> {
 
 /** What comes back for a text; undefined where the connection is refused or cut. */
 async function ask(port: number, text: string, host?: string): Promise<string | undefined> {
-  const socket = await dial(port, host);
+  const socket = await dial(port, host).catch(() => undefined);
+  if (socket === undefined) return undefined;
   let answer = "";
   socket.on("data", (chunk: Buffer) => (answer += chunk.toString()));
   socket.end(text);
