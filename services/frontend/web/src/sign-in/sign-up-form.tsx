@@ -32,7 +32,10 @@ export function SignUpForm({ onMailed, onCreated }: SignUpFormProps): ReactNode 
       const organization = organizationName.trim() === "" ? {} : { organizationName };
       return unwrap(api.POST("/api/v1/signup", { body: { ...rest, email: email.trim(), ...organization } }));
     },
-    onSuccess: ({ created }) => (created ? onCreated(values) : onMailed(values.email.trim())),
+    onSuccess({ created }) {
+      const { username, password, email } = values;
+      return created ? onCreated({ username, password }) : onMailed(email.trim());
+    },
   });
   const submit = (event: FormEvent): void => {
     event.preventDefault();
