@@ -82,7 +82,7 @@ describe("when somebody looks after a device in the console", function () {
     await dialog.getByRole("button", { name: "Save" }).click();
     await labels().getByText("Healthy").waitFor();
     await page.getByRole("heading", { level: 2, name: "Revision 1" }).waitFor();
-    await page.getByText("2 healthy").waitFor();
+    await page.getByRole("listitem").filter({ hasText: "2 healthy" }).waitFor();
   });
 
   it("shows in the diff what was edited by hand", async () => {

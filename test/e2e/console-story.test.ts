@@ -131,8 +131,9 @@ describe("when somebody comes to the platform for the first time, with nothing b
     const dialog = page.getByRole("dialog");
     await dialog.getByRole("combobox", { name: "Template" }).selectOption({ label: "hello" });
     await dialog.getByRole("button", { name: "Save" }).click();
-    await standing().getByText("Healthy").waitFor();
     await page.getByRole("heading", { level: 2, name: "Revision 1" }).waitFor();
+    await page.getByRole("listitem").filter({ hasText: "2 healthy" }).waitFor();
+    await standing().getByText("Healthy").waitFor();
     assert.equal(await greeting(), "Hello from kiosk-1");
   });
 
