@@ -292,7 +292,18 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
     listDeviceRevisions: () => on(device()),
     listDeviceEvents: () => on(device()),
     listDeviceCertificates: () => on(device()),
-    changeDevices: async () => ({ body: { ids: [await device()], change: { action: "disable" } } }),
+    changeDevices: async () => ({
+      body: { ids: [await device()], change: { action: "disable" } },
+      also: [
+        { body: { selector: { templateId: await template() }, change: { action: "enable" } } },
+        {
+          body: {
+            ids: [await device()],
+            change: { action: "assign-templates", templateIds: [await template()] },
+          },
+        },
+      ],
+    }),
     getOverview: () => ({}),
     approveDevices: async () => ({ body: { ids: [await device({ status: "pending" })] } }),
     approveDevice: () => on(device({ status: "pending" }), { body: {} }),

@@ -139,7 +139,8 @@ describe("when two organisations use the platform", function () {
           });
         const answer = await ask(value);
         const shown = `${shownField}: ${answer.status} ${JSON.stringify(answer.body)}`;
-        if (operation.method === "get" && field.place === "query") {
+        const isFilter = field.path[0] === "selector" || operation.method === "get";
+        if (isFilter && field.place !== "path") {
           const nobodys = newId(idPrefixOf(document, field.schema) ?? "");
           const unknown = await ask(nobodys);
           const text = JSON.stringify(unknown.body).replaceAll(nobodys, String(value));
@@ -169,12 +170,19 @@ describe("when two organisations use the platform", function () {
     assert.ok(shownOfMine > 100, `${shownOfMine} identifiers`);
   });
 
+  /** Reading it is an event of its own, so that the next answers differ. */
+  const isRecorded = ({ path }: Operation): boolean => path.endsWith("/export");
+
   it("answers the same whatever the other one does", async () => {
     const samples = new Map<string, Sample>();
+    const all = operations;
+    operations = all.filter((operation) => !isRecorded(operation));
     await readAll(ours, samples);
     const before = await readAll(ours, samples);
     await fill(theirs);
-    assert.deepEqual(await readAll(ours, samples), before);
+    const after = await readAll(ours, samples);
+    operations = all;
+    assert.deepEqual(after, before);
   });
 
   it("lists something in every list, and takes no cursor of the other one to show what is not its own", async () => {
