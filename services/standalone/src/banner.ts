@@ -23,7 +23,8 @@ export function banner(platform: Standalone, options: { dataDir: string; readyMs
     User              ${admin.username}
     Password          ${password}
 
-  Next: log in, and make a provisioning token (the tour in README.md goes on from here).
+  Next: open ${consoleUrl} and sign in; the overview says what comes first.
+  From a shell instead (the tour in README.md goes on from here):
 
     export RCIOTS_SESSION=$(curl -s ${consoleUrl}/api/v1/login -H 'content-type: application/json' \\
       -d '{"username":"${admin.username}","password":"${shownPassword}"}' | sed 's/.*"token":"\\([^"]*\\)".*/\\1/')

@@ -209,8 +209,8 @@ export function createMultiplexer(options: MultiplexerOptions): Multiplexer {
     const giveUp = new AbortController();
     accepting.set(id, giveUp);
     try {
-      if (target === undefined) throw headerInvalid;
-      if (accept === undefined) throw notAccepted;
+      if (target === undefined) throw faultError(headerInvalid);
+      if (accept === undefined) throw faultError(notAccepted);
       const use = await accept(target, giveUp.signal);
       if (stream.phase === "accepting") {
         stream.open(credit);
@@ -369,7 +369,7 @@ export function faultError(fault: StreamFault): Error & StreamFault {
 /** Any failure as what the peer may know of it. */
 function faultOf(error: unknown): StreamFault {
   if (typeof error === "object" && error !== null && "code" in error && "message" in error) {
-    const { code, message } = error as { code: unknown; message: unknown };
+    const { code, message } = error;
     if (typeof code === "string" && /^[a-z_]{1,64}$/.test(code)) return { code, message: String(message) };
   }
   return { code: "internal_error", message: "The stream could not be opened." };

@@ -1,7 +1,7 @@
+import type { faultError } from "@rciots/protocol";
 import {
   createMultiplexer,
   createSocketLink,
-  faultError,
   tunnelCapability,
   type ByteStream,
   type StreamFrameSink,

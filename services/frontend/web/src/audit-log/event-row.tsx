@@ -12,7 +12,7 @@ import { Link } from "react-router";
 import type { Schema } from "../api/client.ts";
 import { CopyableId } from "../components/copyable-id.tsx";
 import { TimeAgo } from "../components/time-ago.tsx";
-import { changedFields, isIdentifier, otherDetails, words } from "./event-values.ts";
+import { changedFields, isIdentifier, otherDetails, words } from "../events/event-values.ts";
 
 type AuditEvent = Schema<"Event">;
 

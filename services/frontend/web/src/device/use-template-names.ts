@@ -4,8 +4,8 @@ import { unwrap, type Schema } from "../api/client.ts";
 
 export type Template = Schema<"Template">;
 
-/** All templates of the organisation, as far as one page reaches. */
-export function useTemplates(): { templates: Template[]; isPending: boolean } {
+/** All templates of the organisation, as far as one page reaches; none while `isKnown` is false. */
+export function useTemplates(): { templates: Template[]; isKnown: boolean } {
   const api = useApi();
   const query = useQuery({
     queryKey: ["templates", "all"],
@@ -13,7 +13,7 @@ export function useTemplates(): { templates: Template[]; isPending: boolean } {
       unwrap(api.GET("/api/v1/templates", { params: { query: { limit: 500 } }, signal })),
     staleTime: 60_000,
   });
-  return { templates: query.data?.items ?? [], isPending: query.isPending };
+  return { templates: query.data?.items ?? [], isKnown: query.data !== undefined };
 }
 
 /** How templates and their versions are called: `web`, `version 3`. */
@@ -27,8 +27,8 @@ export interface TemplateNames {
 /** Names for what devices refer to by identifiers, for these templates. */
 export function useTemplateNames(templateIds: readonly string[]): TemplateNames {
   const api = useApi();
-  const { templates, isPending } = useTemplates();
-  const unknown = isPending ? "..." : "a deleted template";
+  const { templates, isKnown } = useTemplates();
+  const unknown = isKnown ? "a deleted template" : "...";
   const distinct = [...new Set(templateIds)].slice(0, 20);
   const versions = useQueries({
     queries: distinct.map((id) => ({

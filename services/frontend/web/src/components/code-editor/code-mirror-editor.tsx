@@ -27,7 +27,7 @@ function toDiagnostics(state: EditorState, faults: readonly EditorFault[]): Diag
 /** The CodeMirror view in `host`; what React says later is brought into it by the effects below. */
 function useView(
   host: RefObject<HTMLDivElement | null>,
-  shown: RefObject<string>,
+  shownRef: RefObject<string>,
   props: Props,
 ): RefObject<EditorView | null> {
   const view = useRef<EditorView | null>(null);
@@ -36,7 +36,7 @@ function useView(
   const { label, language = "yaml", hintId } = props;
   const isReadOnly = props.onChange === undefined;
   const changed = useEffectEvent((text: string) => {
-    shown.current = text;
+    shownRef.current = text;
     props.onChange?.(text);
   });
   const initial = useEffectEvent((): Extension => [
@@ -81,13 +81,13 @@ function goTo(view: EditorView, target: EditorTarget): void {
 export function CodeMirrorEditor(props: Props): ReactNode {
   const host = useRef<HTMLDivElement>(null);
   const { value, faults = noFaults, target } = props;
-  const shown = useRef(value);
-  const view = useView(host, shown, props);
+  const shownRef = useRef(value);
+  const view = useView(host, shownRef, props);
 
   useEffect(() => {
     const current = view.current;
     // The editor's own text comes back as `value`: only what came from elsewhere is put in.
-    if (current === null || shown.current === value) return;
+    if (current === null || shownRef.current === value) return;
     current.dispatch({ changes: { from: 0, to: current.state.doc.length, insert: value } });
   }, [view, value]);
 

@@ -10,37 +10,24 @@ import { useState, type ReactNode } from "react";
 import type { Schema } from "../../api/client.ts";
 import { CopyableId } from "../../components/copyable-id.tsx";
 import { TimeAgo } from "../../components/time-ago.tsx";
+import { changedFields, otherDetails } from "../../events/event-values.ts";
 
 type Event = Schema<"Event">;
 
 const looks = { info: "info", warning: "warning", error: "danger" } as const;
 
-/** A value as people write it: `site=berlin, tier=gold`. */
-function words(value: unknown): string {
-  if (value === null || value === undefined || value === "") return "nothing";
-  if (Array.isArray(value)) return value.length === 0 ? "nothing" : value.map(words).join(", ");
-  if (typeof value !== "object") return String(value as string | number | boolean);
-  const entries = Object.entries(value).map(([key, inner]) => `${key}=${words(inner)}`);
-  return entries.length === 0 ? "nothing" : entries.join(", ");
-}
-
-const isMap = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-/** What was there before and is there now, or whatever else the event tells. */
+/** What was there before and is there now, and whatever else the event tells. */
 function rowsOf({ details, address }: Event): [string, ReactNode][] {
-  const { before, after, requestId, ...rest } = details;
-  const changed = isMap(after) ? after : {};
-  const previous = isMap(before) ? before : {};
+  const { requestId } = details;
   return [
-    ...Object.keys(changed).map((field): [string, ReactNode] => [
+    ...changedFields(details).map(({ field, before, after }): [string, ReactNode] => [
       field,
-      `${words(previous[field])} → ${words(changed[field])}`,
+      `${before} → ${after}`,
     ]),
-    ...Object.entries(rest).map(([field, value]): [string, ReactNode] => [field, words(value)]),
-    ...(address === null ? [] : [["from", address] as [string, ReactNode]]),
+    ...otherDetails(details).map(({ name, value }): [string, ReactNode] => [name, value]),
+    ...(address === null ? [] : [["From", address] as [string, ReactNode]]),
     ...(typeof requestId === "string"
-      ? [["request", <CopyableId key="request" value={requestId} />] as [string, ReactNode]]
+      ? [["Request", <CopyableId key="request" value={requestId} />] as [string, ReactNode]]
       : []),
   ];
 }

@@ -21,7 +21,11 @@ function Progress({ state }: { state: RevisionState }): ReactNode {
   const index = standIn[state] ?? way.findIndex((step) => step.state === state);
   const bad = state === "failed" ? "danger" : state in standIn ? "warning" : undefined;
   return (
-    <ProgressStepper isCenterAligned aria-label="How far the revision is">
+    <ProgressStepper
+      className="rciots-revision-progress"
+      isCenterAligned
+      aria-label="How far the revision is"
+    >
       {way.map(({ state: step, title }, at) => {
         const isCurrent = at === index;
         const passed = at < index || (isCurrent && state === "healthy");

@@ -38,7 +38,8 @@ export function textOf(value: unknown): string {
       ? "none"
       : entries.map(([key, inner]) => `${key}: ${textOf(inner)}`).join(", ");
   }
-  return String(value as number);
+  // What is left of JSON is a number.
+  return JSON.stringify(value);
 }
 
 /** What was there before and is there now, field by field. */
