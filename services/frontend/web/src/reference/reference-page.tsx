@@ -5,16 +5,11 @@ import {
   EmptyStateBody,
   EmptyStateFooter,
   Masthead,
-  MastheadBrand,
   MastheadContent,
-  MastheadLogo,
-  MastheadMain,
-  MastheadToggle,
   Page,
   PageSection,
   PageSidebar,
   PageSidebarBody,
-  PageToggleButton,
   SkipToContent,
   Toolbar,
   ToolbarContent,
@@ -25,7 +20,7 @@ import { useMemo, type ReactNode } from "react";
 import { Link, useParams } from "react-router";
 import { ErrorState } from "../components/error-state.tsx";
 import { PageLoading } from "../components/page-loading.tsx";
-import { Brand } from "../shell/brand.tsx";
+import { MastheadStart } from "../shell/brand.tsx";
 import { ThemeMenu } from "../shell/theme-menu.tsx";
 import { fetchDocument } from "./fetch-document.ts";
 import { operationsOf, type OpenApiDocument, type Operation } from "./openapi-document.ts";
@@ -38,17 +33,8 @@ const mainId = "main";
 
 function TopBar(): ReactNode {
   return (
-    <Masthead>
-      <MastheadMain>
-        <MastheadToggle>
-          <PageToggleButton isHamburgerButton aria-label="Navigation" />
-        </MastheadToggle>
-        <MastheadBrand>
-          <MastheadLogo component={(props) => <Link {...props} to="/" aria-label="RCIoTS: console" />}>
-            <Brand />
-          </MastheadLogo>
-        </MastheadBrand>
-      </MastheadMain>
+    <Masthead display={{ default: "inline" }}>
+      <MastheadStart />
       <MastheadContent>
         <Toolbar isStatic>
           <ToolbarContent>

@@ -1,11 +1,32 @@
-import type { ReactNode } from "react";
+import {
+  MastheadBrand,
+  MastheadLogo,
+  MastheadMain,
+  MastheadToggle,
+  PageToggleButton,
+} from "@patternfly/react-core";
+import type { ComponentProps, ReactNode } from "react";
+import { Link } from "react-router";
 
-/** The mark and the name; the text takes the theme's colour. */
-export function Brand(): ReactNode {
+function HomeLink(props: Omit<ComponentProps<typeof Link>, "to">): ReactNode {
+  return <Link {...props} to="/" aria-label="RCIoTS: overview" />;
+}
+
+/** The left end of the masthead: the navigation's switch, and the mark and name, which lead home. */
+export function MastheadStart(): ReactNode {
   return (
-    <span className="rciots-brand">
-      <img src="/favicon.svg" alt="" width={32} height={32} />
-      <span className="rciots-brand-name">RCIoTS</span>
-    </span>
+    <MastheadMain>
+      <MastheadToggle>
+        <PageToggleButton isHamburgerButton aria-label="Navigation" />
+      </MastheadToggle>
+      <MastheadBrand>
+        <MastheadLogo component={HomeLink}>
+          <span className="rciots-brand">
+            <img src="/favicon.svg" alt="" width={32} height={32} />
+            <span className="rciots-brand-name">RCIoTS</span>
+          </span>
+        </MastheadLogo>
+      </MastheadBrand>
+    </MastheadMain>
   );
 }

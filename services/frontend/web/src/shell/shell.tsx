@@ -1,13 +1,8 @@
 import {
   Alert,
   Masthead,
-  MastheadBrand,
   MastheadContent,
-  MastheadLogo,
-  MastheadMain,
-  MastheadToggle,
   Page,
-  PageToggleButton,
   SkipToContent,
   Toolbar,
   ToolbarContent,
@@ -15,10 +10,10 @@ import {
   ToolbarItem,
 } from "@patternfly/react-core";
 import type { ReactNode } from "react";
-import { Link, Outlet } from "react-router";
+import { Outlet } from "react-router";
 import { useLiveUpdates } from "../live/use-live-updates.ts";
 import { useSession } from "../session/session.ts";
-import { Brand } from "./brand.tsx";
+import { MastheadStart } from "./brand.tsx";
 import { OrganizationSwitcher } from "./organization-switcher.tsx";
 import { SideNavigation } from "./side-navigation.tsx";
 import { ThemeMenu } from "./theme-menu.tsx";
@@ -28,17 +23,8 @@ const mainId = "main";
 
 function TopBar(): ReactNode {
   return (
-    <Masthead>
-      <MastheadMain>
-        <MastheadToggle>
-          <PageToggleButton isHamburgerButton aria-label="Navigation" />
-        </MastheadToggle>
-        <MastheadBrand>
-          <MastheadLogo component={(props) => <Link {...props} to="/" aria-label="RCIoTS: overview" />}>
-            <Brand />
-          </MastheadLogo>
-        </MastheadBrand>
-      </MastheadMain>
+    <Masthead display={{ default: "inline" }}>
+      <MastheadStart />
       <MastheadContent>
         <Toolbar isStatic>
           <ToolbarContent>
