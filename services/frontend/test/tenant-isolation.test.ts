@@ -108,6 +108,33 @@ describe("when two organisations use the platform", function () {
     return answers;
   }
 
+  // First, since the audit log keeps what one asked for, and the tests after it ask for what is foreign.
+  it("lists something in every list, and takes no cursor of the other one to show what is not its own", async () => {
+    const foreign = identifiers([...(await api.documentsOf(theirs.api.organizationId)).values()].join("\n"));
+    const lists = operations.filter((operation) => operation.method === "get" && isList(document, operation));
+    const wholes = lists.filter(({ path }) => !path.includes("{"));
+    assert.ok(wholes.length >= 8);
+    for (const operation of wholes) {
+      const pages = operation.fields.some(({ path }) => path[0] === "cursor");
+      const sample = await sampleOf(theirs, operation);
+      const query = { ...sample.query, ...(pages ? { limit: "1" } : {}) };
+      const first = await send(theirs, operation, { query });
+      assert.ok(
+        first.body.items.length > 0,
+        `${operation.id} lists nothing: its things must come of samples`,
+      );
+      if (!pages || first.body.nextCursor === null) continue;
+      const cursor = first.body.nextCursor as string;
+      const { body } = await send(ours, operation, { query: { ...query, limit: "500", cursor } });
+      const shown = identifiers(JSON.stringify(body.items));
+      assert.deepEqual(
+        [...shown].filter((found) => foreign.has(found)),
+        [],
+        operation.id,
+      );
+    }
+  });
+
   it("takes every identifier of the other one, wherever it stands, as one that doesn't exist", async () => {
     const foreignSamples = new Map<string, Sample[]>();
     for (const operation of operations)
@@ -183,32 +210,6 @@ describe("when two organisations use the platform", function () {
     const after = await readAll(ours, samples);
     operations = all;
     assert.deepEqual(after, before);
-  });
-
-  it("lists something in every list, and takes no cursor of the other one to show what is not its own", async () => {
-    const foreign = identifiers([...(await api.documentsOf(theirs.api.organizationId)).values()].join("\n"));
-    const lists = operations.filter((operation) => operation.method === "get" && isList(document, operation));
-    const wholes = lists.filter(({ path }) => !path.includes("{"));
-    assert.ok(wholes.length >= 8);
-    for (const operation of wholes) {
-      const pages = operation.fields.some(({ path }) => path[0] === "cursor");
-      const sample = await sampleOf(theirs, operation);
-      const query = { ...sample.query, ...(pages ? { limit: "1" } : {}) };
-      const first = await send(theirs, operation, { query });
-      assert.ok(
-        first.body.items.length > 0,
-        `${operation.id} lists nothing: its things must come of samples`,
-      );
-      if (!pages || first.body.nextCursor === null) continue;
-      const cursor = first.body.nextCursor as string;
-      const { body } = await send(ours, operation, { query: { ...query, limit: "500", cursor } });
-      const shown = identifiers(JSON.stringify(body.items));
-      assert.deepEqual(
-        [...shown].filter((found) => foreign.has(found)),
-        [],
-        operation.id,
-      );
-    }
   });
 
   it("lets nobody name the other one in the header", async () => {
