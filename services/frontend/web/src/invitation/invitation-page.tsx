@@ -1,4 +1,4 @@
-import { Alert, Button } from "@patternfly/react-core";
+import { Alert, LoginMainFooterBandItem } from "@patternfly/react-core";
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { Link } from "react-router";
@@ -6,7 +6,6 @@ import { useApi } from "../api/api-context.ts";
 import { unwrap, type Schema } from "../api/client.ts";
 import { ErrorState } from "../components/error-state.tsx";
 import { PageLoading } from "../components/page-loading.tsx";
-import { useDocumentTitle } from "../components/use-document-title.ts";
 import { SignInLayout } from "../sign-in/sign-in-layout.tsx";
 import { SignInPage } from "../sign-in/sign-in-page.tsx";
 import { useLinkToken } from "../sign-in/use-link-token.ts";
@@ -43,18 +42,23 @@ function ForMember({ invitation, token }: { invitation: Invitation; token: strin
 }
 
 function Unusable({ error }: { error: unknown }): ReactNode {
-  useDocumentTitle("Invitation");
   return (
-    <>
+    <SignInLayout
+      title="Invitation"
+      links={
+        <LoginMainFooterBandItem>
+          <Link to="/">Go to the console</Link>
+        </LoginMainFooterBandItem>
+      }
+    >
       <ErrorState error={error} title="This invitation can't be used" />
-      <div className="rciots-invitation-home">
-        <Button variant="link" component={(props) => <Link {...props} to="/" />}>
-          Go to the console
-        </Button>
-      </div>
-    </>
+    </SignInLayout>
   );
 }
+
+const incomplete = new Error(
+  "The link is incomplete: copy all of it from the mail, also what follows the #.",
+);
 
 /** What the link in an invitation opens. Its token is behind the `#`, and so in no log of any server. */
 export function InvitationPage(): ReactNode {
@@ -63,11 +67,13 @@ export function InvitationPage(): ReactNode {
   const invitation = useQuery({
     queryKey: ["invitation", token],
     queryFn: ({ signal }) => unwrap(api.POST("/api/v1/invitations/inspect", { body: { token }, signal })),
+    enabled: token !== "",
     // Each look counts against guessing.
     refetchOnWindowFocus: false,
     staleTime: Infinity,
     retry: false,
   });
+  if (token === "") return <Unusable error={incomplete} />;
   if (invitation.isPending) return <PageLoading label="Opening the invitation" />;
   if (invitation.isError) return <Unusable error={invitation.error} />;
   const { organization, role, invitedBy, email, needsAccount } = invitation.data;
