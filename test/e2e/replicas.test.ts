@@ -57,7 +57,11 @@ describe("when two processes of the platform share a database and a Redis", func
       intervalMs: 50,
     });
     await api.post(`/devices/${id}/enable`);
-    await deviceOnline(api, "edge");
+    // A disabled device asks again within 45 s.
+    await eventually(async () => assert.equal((await findDevice(api, "edge")).presence.online, true), {
+      timeoutMs: 90_000,
+      intervalMs: 500,
+    });
   });
 
   it("says that it is not ready while Redis is away, and goes on when it is back", async () => {
