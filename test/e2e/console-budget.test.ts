@@ -22,7 +22,7 @@ describe("when the console is opened for the first time", function () {
     await platform?.stop();
   });
 
-  it("comes in less than 400 KiB, signed out and signed in", async () => {
+  it("comes in less than 400 KB, signed out and signed in", async () => {
     const loads = await measureFirstLoads(browser, {
       baseUrl: platform.consoleUrl,
       username: "admin",

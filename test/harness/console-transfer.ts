@@ -3,7 +3,7 @@ import type { TestBrowser } from "./browser.ts";
 import { settle, signIn } from "./console-visit.ts";
 
 /** What a first load may take, of everything together as it comes over the wire. */
-export const firstLoadBudgetBytes = 400 * 1_024;
+export const firstLoadBudgetBytes = 400_000;
 
 export interface FirstLoad {
   page: "sign-in" | "overview";
