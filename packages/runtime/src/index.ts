@@ -39,6 +39,12 @@ export {
   logRequests,
   requestId,
 } from "./http/problem.ts";
+export {
+  createInternalServer,
+  healthReport,
+  type HealthReport,
+  type InternalServer,
+} from "./http/internal-server.ts";
 export { createHttpServer, type HttpServer } from "./http/server.ts";
 export { fieldFaults, invalidInput, validate, type FieldFault } from "./http/validate.ts";
 export type { CertificateRenewer, TlsMaterial, TlsSource } from "./ports.ts";

@@ -1,12 +1,13 @@
-import { errorMessage, withTimeout, type Loop, type TlsSource } from "@rciots/runtime";
+import {
+  errorMessage,
+  healthReport,
+  withTimeout,
+  type HealthReport,
+  type Loop,
+  type TlsSource,
+} from "@rciots/runtime";
 import type { Store } from "@rciots/store";
 import { X509Certificate } from "node:crypto";
-
-export interface HealthReport {
-  ok: boolean;
-  /** `ok`, or what is wrong, by part. */
-  checks: Record<string, string>;
-}
 
 export interface Health {
   /** What a restart would mend: a background loop that has not finished a step for long. */
@@ -25,11 +26,6 @@ export interface WatchedLoop {
 const storeTimeoutMs = 2_000;
 /** An answer of the store is good for this long, so that probes do not become load. */
 const storeMaxAgeMs = 1_000;
-
-const report = (checks: Record<string, string>): HealthReport => ({
-  ok: Object.values(checks).every((check) => check === "ok"),
-  checks,
-});
 
 export function createHealth(options: {
   store: Store;
@@ -85,9 +81,9 @@ export function createHealth(options: {
   }
 
   return {
-    live: () => report(checkLoops()),
+    live: () => healthReport(checkLoops()),
     async ready() {
-      return report({
+      return healthReport({
         started: isStarted() ? "ok" : "not started, or stopping",
         store: await checkStore(),
         certificate: checkCertificate(),
