@@ -6,6 +6,7 @@ import {
   type Facts,
 } from "@rciots/protocol";
 import { errorMessage, sleep, stopInOrder, withTimeout, type Logger } from "@rciots/runtime";
+import { acceptStreams } from "./channel/accept-streams.ts";
 import type { PlatformHandlers } from "./channel/call-dispatcher.ts";
 import { runConnectLoop } from "./channel/connect-loop.ts";
 import { createDelivery } from "./channel/delivery.ts";
@@ -156,8 +157,9 @@ export function createAgent(options: AgentOptions): Agent {
     },
     "manifests:diff": (request) => workloads.diff(request),
   };
-  const tunnels =
-    options.tunnels === undefined ? undefined : createTunnels({ allowList: options.tunnels, logger });
+  const streams = acceptStreams({
+    tcp: options.tunnels === undefined ? undefined : createTunnels({ allowList: options.tunnels, logger }),
+  });
   const connect =
     options.connect ??
     createPlatformConnection({
@@ -165,7 +167,7 @@ export function createAgent(options: AgentOptions): Agent {
       proxyFor: options.proxyFor,
       headers: options.headers,
       handlers,
-      acceptStream: tunnels?.accept,
+      acceptStream: streams.accept,
       logger,
     });
 
@@ -211,7 +213,7 @@ export function createAgent(options: AgentOptions): Agent {
       agentVersion: options.agentVersion,
       capabilities: [
         ...(workloads.sink() === undefined ? [] : ["manifests", manifestsDiff]),
-        ...(tunnels?.capabilities ?? []),
+        ...streams.capabilities,
       ],
       facts,
     };

@@ -1,11 +1,11 @@
 import { lookup } from "node:dns/promises";
 import { once } from "node:events";
 import { isIP, Socket } from "node:net";
-import { createReader, faultError, type ReadPool, type StreamTarget } from "@rciots/protocol";
+import { createReader, faultError, type ReadPool, type TcpTarget } from "@rciots/protocol";
 import { plainAddress } from "@rciots/runtime";
 import type { AllowList } from "./allow-list.ts";
 
-export interface TcpTarget {
+export interface TargetConnection {
   socket: Socket;
   /** What the socket reads goes here; false: stop reading until it is resumed. */
   onRead: (listener: (bytes: Buffer) => boolean) => void;
@@ -31,7 +31,7 @@ const perAddressMs = 4_000;
  * Connects to a target. The addresses that its name resolves to are checked, and one of these very addresses is
  * connected to: a name that means another address the next moment gains nothing. Rejects with a `StreamFault`.
  */
-export async function connectTarget(target: StreamTarget, options: TcpTargetOptions): Promise<TcpTarget> {
+export async function connectTarget(target: TcpTarget, options: TcpTargetOptions): Promise<TargetConnection> {
   const { allowList, signal } = options;
   const late = AbortSignal.timeout(options.timeoutMs);
   const ended = AbortSignal.any([signal, late]);
@@ -86,7 +86,7 @@ async function connectAddress(
   port: number,
   signal: AbortSignal,
   pool: ReadPool,
-): Promise<TcpTarget> {
+): Promise<TargetConnection> {
   const reader = createReader(pool);
   let listener: (bytes: Buffer) => boolean = () => false;
   const options = {
@@ -110,7 +110,7 @@ async function connectAddress(
 const codeOf = (error: unknown): string =>
   typeof error === "object" && error !== null && "code" in error ? String(error.code) : "unknown";
 
-function connectFault(error: unknown, { host, port }: StreamTarget, signal: AbortSignal): Error {
+function connectFault(error: unknown, { host, port }: TcpTarget, signal: AbortSignal): Error {
   const code = codeOf(error);
   const where = `${host}:${port}`;
   if (code === "ECONNREFUSED") {

@@ -1,43 +1,25 @@
-import {
-  createReadPool,
-  faultError,
-  joinSocket,
-  streamTarget,
-  tunnelCapability,
-  type AcceptStream,
-} from "@rciots/protocol";
+import { createReadPool, joinSocket } from "@rciots/protocol";
 import type { Logger } from "@rciots/runtime";
+import type { AcceptTarget } from "../channel/accept-streams.ts";
 import type { AllowList } from "./allow-list.ts";
 import { connectTarget } from "./tcp-target.ts";
 
-export interface Tunnels {
-  /** What hello says of them. */
-  readonly capabilities: readonly string[];
-  /** Undefined where tunnels are switched off: a stream is then a fault of the platform. */
-  readonly accept: AcceptStream | undefined;
-}
-
 const connectTimeoutMs = 10_000;
 
-/** Connects streams that the platform opens to TCP ports that this device allows. */
+/** Connects streams to TCP ports that this device allows; undefined where it allows none. */
 export function createTunnels(options: {
   allowList: AllowList;
   logger: Logger;
   resolve?: ((host: string) => Promise<string[]>) | undefined;
-}): Tunnels {
+}): AcceptTarget<"tcp"> | undefined {
   const { allowList, logger, resolve } = options;
   const pool = createReadPool();
-  if (!allowList.isOpen) return { capabilities: [], accept: undefined };
+  if (!allowList.isOpen) return undefined;
 
-  const accept: AcceptStream = async (given, signal) => {
-    const parsed = streamTarget.safeParse(given);
-    if (!parsed.success) {
-      const code = isOtherKind(given) ? "target_unsupported" : "target_invalid";
-      throw faultError({ code, message: "This agent does not know such a target." });
-    }
-    const { host, port } = parsed.data;
+  return async (given, signal) => {
+    const { host, port } = given;
     try {
-      const target = await connectTarget(parsed.data, {
+      const target = await connectTarget(given, {
         allowList,
         pool,
         timeoutMs: connectTimeoutMs,
@@ -62,8 +44,4 @@ export function createTunnels(options: {
       throw error;
     }
   };
-  return { capabilities: [tunnelCapability], accept };
 }
-
-const isOtherKind = (target: unknown): boolean =>
-  typeof target === "object" && target !== null && "kind" in target && target.kind !== "tcp";

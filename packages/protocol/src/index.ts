@@ -64,6 +64,7 @@ export {
 } from "./remote-calls.ts";
 export { channelParser, malformedEvent, streamFrameEvent, type StreamFrameSink } from "./parser.ts";
 export { type ByteStream, type StreamEvents } from "./streams/byte-stream.ts";
+export { type DeviceStreams } from "./streams/device-streams.ts";
 export { createSocketLink, type FrameLink, type FrameSocket } from "./streams/frame-link.ts";
 export {
   createMultiplexer,
@@ -80,9 +81,13 @@ export { joinSocket, type SocketEdge } from "./streams/socket-edge.ts";
 export { createStreamDuplex } from "./streams/stream-duplex.ts";
 export { frameHeaderBytes, frameKinds, type StreamFault } from "./streams/stream-frame.ts";
 export {
+  streamCapabilities,
   streamErrors,
   streamTarget,
+  tcpTarget,
   tunnelCapability,
   type StreamErrorCode,
   type StreamTarget,
+  type StreamTargetKind,
+  type TcpTarget,
 } from "./streams/stream-target.ts";

@@ -1,4 +1,5 @@
 import type { AddressInfo } from "node:net";
+import type { DeviceStreams } from "@rciots/protocol";
 import {
   AppError,
   errorMessage,
@@ -30,7 +31,7 @@ import { createSessionRegistry } from "./session-registry.ts";
 import type { Session } from "./session.ts";
 import { defaultSettings, type ConnectorSettings } from "./settings.ts";
 import { createTicketKeys } from "./ticket-keys.ts";
-import { createDeviceStreams, type DeviceStreams } from "./tunnels/device-streams.ts";
+import { createDeviceStreams } from "./tunnels/device-streams.ts";
 import { serveTunnelCalls } from "./tunnels/tunnel-calls.ts";
 import { createTunnelKeeper } from "./tunnels/tunnel-keeper.ts";
 

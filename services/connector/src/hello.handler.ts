@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import {
   protocolVersions,
   remoteCalls,
-  tunnelCapability,
+  streamCapabilities,
   type DeviceRequest,
   type DeviceResponse,
   type Facts,
@@ -15,7 +15,10 @@ import { toldOf, type Session } from "./session.ts";
 import type { ConnectorSettings } from "./settings.ts";
 
 const knownWords = [
-  ...new Set([...Object.values(remoteCalls).map(({ capability }) => capability), tunnelCapability]),
+  ...new Set([
+    ...Object.values(remoteCalls).map(({ capability }) => capability),
+    ...Object.values(streamCapabilities),
+  ]),
 ].sort();
 
 export interface HelloHandler {

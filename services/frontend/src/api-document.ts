@@ -19,6 +19,7 @@ export function describeOwnApi(): Record<string, unknown> {
     vault: anything(),
     secretVault: anything(),
     desiredState: anything(),
+    deviceStreams: anything(),
     git: anything(),
     caFingerprint: () => "",
     installDir: "",

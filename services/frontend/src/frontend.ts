@@ -1,5 +1,6 @@
 import type { DesiredStateService, OrganizationVault } from "@rciots/desired-state";
 import type { GitSource } from "@rciots/manifests";
+import type { DeviceStreams } from "@rciots/protocol";
 import {
   answerProblems,
   answerUnknownRoute,
@@ -43,6 +44,8 @@ export interface FrontendOptions {
   /** Seals secrets and Git credentials. */
   secretVault: OrganizationVault;
   desiredState: DesiredStateService;
+  /** To what live devices reach. */
+  deviceStreams: DeviceStreams;
   git: GitSource;
   host: string;
   port: number;

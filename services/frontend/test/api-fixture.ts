@@ -15,7 +15,9 @@ import {
   type Route,
 } from "@rciots/frontend";
 import { createGitSource, createKustomize, findKustomize } from "@rciots/manifests";
+import type { DeviceStreams } from "@rciots/protocol";
 import {
+  conflict,
   createMemoryBus,
   createVault,
   newId,
@@ -171,6 +173,11 @@ export async function callApi(url: string, request: string, options: CallOptions
   };
 }
 
+/** No connector runs beside the service: a test that needs devices brings its own. */
+const noDevices: DeviceStreams = {
+  open: () => Promise.reject(conflict({ code: "device_offline", message: "The device is not connected." })),
+};
+
 /** The service over a store of its own, with the first run done. */
 export async function startApi(overrides: Partial<FrontendOptions> = {}): Promise<ApiFixture> {
   const folder = await mkdtemp(join(tmpdir(), "rciots-frontend-"));
@@ -205,6 +212,7 @@ export async function startApi(overrides: Partial<FrontendOptions> = {}): Promis
       vault,
       secretVault,
       desiredState,
+      deviceStreams: noDevices,
       git,
       host: "127.0.0.1",
       port: 0,

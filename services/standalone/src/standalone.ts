@@ -181,6 +181,7 @@ async function startParts(
     vault,
     secretVault,
     desiredState,
+    deviceStreams: connector.streams,
     git,
     host: config.consoleHost,
     port: config.consolePort,

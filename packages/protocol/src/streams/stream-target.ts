@@ -3,8 +3,8 @@ import { z } from "zod";
 /** In a device's hello: it takes streams with `tcp` targets. */
 export const tunnelCapability = "tunnels";
 
-/** What a stream leads to: a TCP port of the device itself, or of a host that it reaches. */
-export const streamTarget = z.strictObject({
+/** A TCP port of the device itself, or of a host that it reaches. */
+export const tcpTarget = z.strictObject({
   kind: z.literal("tcp"),
   /** A name or an address, as the device resolves it; `0.0.0.0` and `::` mean the device itself. */
   host: z
@@ -14,7 +14,17 @@ export const streamTarget = z.strictObject({
     .regex(/^[A-Za-z0-9:._-]+$/, "must be a host name or an IP address"),
   port: z.number().int().min(1).max(65_535),
 });
+export type TcpTarget = z.output<typeof tcpTarget>;
+
+/** What a stream leads to. */
+export const streamTarget = z.discriminatedUnion("kind", [tcpTarget]);
 export type StreamTarget = z.output<typeof streamTarget>;
+export type StreamTargetKind = StreamTarget["kind"];
+
+/** What a device names in hello where it takes streams to such targets. */
+export const streamCapabilities: Record<StreamTargetKind, string> = {
+  tcp: tunnelCapability,
+};
 
 /** Codes that refuse or reset a stream; `docs/protocol.md` explains each. */
 export const streamErrors = [

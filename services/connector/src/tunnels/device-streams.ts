@@ -2,10 +2,10 @@ import type { faultError } from "@rciots/protocol";
 import {
   createMultiplexer,
   createSocketLink,
-  tunnelCapability,
-  type ByteStream,
+  streamCapabilities,
+  type DeviceStreams,
   type StreamFrameSink,
-  type StreamTarget,
+  type StreamTargetKind,
 } from "@rciots/protocol";
 import { AppError, conflict } from "@rciots/runtime";
 import { deviceOffline } from "../device-call.ts";
@@ -14,19 +14,6 @@ import { endSession } from "../session-ending.ts";
 import type { SessionRegistry } from "../session-registry.ts";
 import type { Session } from "../session.ts";
 import type { ConnectorSettings } from "../settings.ts";
-
-/** Opens byte streams to TCP ports that a device reaches. */
-export interface DeviceStreams {
-  /**
-   * Rejects with AppErrors: `device_offline`, `device_unsupported` (409), the device's refusal under its own code
-   * (409, 502, 504), `too_many_streams` (429); with the signal's reason once it aborts.
-   */
-  open(
-    device: { organizationId: string; deviceId: string },
-    target: StreamTarget,
-    signal?: AbortSignal,
-  ): Promise<ByteStream>;
-}
 
 const abuseRetryMs = 60_000;
 
@@ -39,6 +26,15 @@ const statuses: Record<string, number> = {
   too_many_streams: 429,
 };
 
+const notTaken = (message: string) => () => conflict({ code: "device_unsupported", message });
+
+/** Why a device takes no streams to such targets. */
+const unsupported: Record<StreamTargetKind, () => AppError> = {
+  tcp: notTaken(
+    "The device takes no tunnels: its agent is too old for them, or they are switched off there (--tunnel-allow none).",
+  ),
+};
+
 export function createDeviceStreams(options: {
   registry: Pick<SessionRegistry, "current">;
   settings: ConnectorSettings;
@@ -49,10 +45,7 @@ export function createDeviceStreams(options: {
     const session = registry.current(deviceId);
     const isTheirs = session?.identity.organizationId === organizationId;
     if (session === undefined || !isTheirs || session.state !== "live") throw deviceOffline();
-    if (session.capabilities.includes(tunnelCapability)) return session;
-    const message =
-      "The device takes no tunnels: its agent is too old for them, or they are switched off there (--tunnel-allow none).";
-    throw conflict({ code: "device_unsupported", message });
+    return session;
   }
 
   /** With a session's first stream; the many that never carry one don't pay for it. */
@@ -74,6 +67,7 @@ export function createDeviceStreams(options: {
   return {
     async open({ organizationId, deviceId }, target, signal) {
       const session = liveSession(organizationId, deviceId);
+      if (!session.capabilities.includes(streamCapabilities[target.kind])) throw unsupported[target.kind]();
       const streams = session.streams ?? begin(session);
       try {
         return await streams.open(target, signal);

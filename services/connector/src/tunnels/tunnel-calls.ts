@@ -1,5 +1,5 @@
+import type { DeviceStreams } from "@rciots/protocol";
 import { conflict, type CallBus } from "@rciots/runtime";
-import type { DeviceStreams } from "./device-streams.ts";
 import type { TunnelKeeper } from "./tunnel-keeper.ts";
 
 /** Longer than a device takes to say that a target does not answer. */

@@ -1,3 +1,4 @@
+import type { DeviceStreams } from "@rciots/protocol";
 import {
   createBatcher,
   createLoop,
@@ -10,7 +11,6 @@ import {
 import type { Store, Tunnel, TunnelState } from "@rciots/store";
 import type { SessionRegistry } from "../session-registry.ts";
 import type { Session } from "../session.ts";
-import type { DeviceStreams } from "./device-streams.ts";
 import { createTunnelListener, type TunnelListener } from "./tunnel-listener.ts";
 
 export interface TunnelKeeper {

@@ -1,8 +1,7 @@
 import { createServer, type Server, type Socket } from "node:net";
-import { joinSocket, resetSocket, type ByteStream } from "@rciots/protocol";
+import { joinSocket, resetSocket, type ByteStream, type DeviceStreams } from "@rciots/protocol";
 import { createNetworkMatcher, errorMessage, parseNetwork, type Logger } from "@rciots/runtime";
 import type { Tunnel, TunnelUsage } from "@rciots/store";
-import type { DeviceStreams } from "./device-streams.ts";
 
 /** What an open tunnel may be told to change; its port and its target stay. */
 export type TunnelRules = Pick<Tunnel, "allowFrom" | "maxConnections" | "idleTimeoutMs" | "closesAt">;

@@ -1,4 +1,4 @@
-import { idField, streamTarget } from "@rciots/protocol";
+import { idField, tcpTarget } from "@rciots/protocol";
 import { parseNetwork } from "@rciots/runtime";
 import { isIP } from "node:net";
 import { z } from "zod";
@@ -25,7 +25,7 @@ const networkField = z
   .refine(isNetwork, "must be an IPv4 or IPv6 address or network such as 10.0.0.0/8");
 
 const targetField = z
-  .strictObject({ host: streamTarget.shape.host, port: streamTarget.shape.port })
+  .strictObject({ host: tcpTarget.shape.host, port: tcpTarget.shape.port })
   .describe("A name or an address as the device resolves it; 127.0.0.1 is the device itself.");
 
 const rules = {
