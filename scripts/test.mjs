@@ -110,11 +110,13 @@ async function mocha(name, files) {
 
 function report(results) {
   process.stdout.write("\n");
-  for (const { name, passed, failed, skipped } of results) {
+  for (const { name, passed, failed, failures = [], skipped } of results) {
     process.stdout.write(
       `${name.padEnd(14)} ${passed} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ""}\n`,
     );
     for (const title of skipped) process.stdout.write(`${"".padEnd(14)} skipped: ${title}\n`);
+    // Named here again, since the end of a long log is what one reads first.
+    for (const failure of failures) process.stdout.write(`${"".padEnd(14)} failed: ${failure}\n`);
   }
   const sum = (key) => results.reduce((total, result) => total + result[key], 0);
   const skipped = results.reduce((total, result) => total + result.skipped.length, 0);

@@ -1,13 +1,17 @@
-// Mocha's own spec output, and a file with the counts and the names of skipped tests for the closing line.
+// Mocha's own spec output, and a file with the counts and with the names of failed and skipped tests for the closing lines.
 const { writeFileSync } = require("node:fs");
 const Mocha = require("mocha");
 
 module.exports = class SummaryReporter extends Mocha.reporters.Spec {
   constructor(runner, options) {
     super(runner, options);
-    const summary = { passed: 0, failed: 0, skipped: [] };
+    const summary = { passed: 0, failed: 0, failures: [], skipped: [] };
     runner.on("pass", () => (summary.passed += 1));
-    runner.on("fail", () => (summary.failed += 1));
+    runner.on("fail", (test, error) => {
+      summary.failed += 1;
+      const reason = String(error?.message ?? error).split("\n").slice(0, 3).join(" ");
+      summary.failures.push(`${test.fullTitle()}: ${reason.slice(0, 500)}`);
+    });
     runner.on("pending", (test) => summary.skipped.push(test.fullTitle()));
     runner.once("end", () => writeFileSync(options.reporterOptions.output, JSON.stringify(summary)));
   }
