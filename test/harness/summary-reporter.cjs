@@ -9,7 +9,10 @@ module.exports = class SummaryReporter extends Mocha.reporters.Spec {
     runner.on("pass", () => (summary.passed += 1));
     runner.on("fail", (test, error) => {
       summary.failed += 1;
-      const reason = String(error?.message ?? error).split("\n").slice(0, 3).join(" ");
+      const reason = String(error?.message ?? error)
+        .split("\n")
+        .slice(0, 3)
+        .join(" ");
       summary.failures.push(`${test.fullTitle()}: ${reason.slice(0, 500)}`);
     });
     runner.on("pending", (test) => summary.skipped.push(test.fullTitle()));
