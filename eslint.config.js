@@ -27,6 +27,7 @@ const layers = {
   "packages/manifests": ["runtime"],
   "packages/redis-bus": ["runtime"],
   "packages/store": ["runtime", "protocol"],
+  "packages/relay": ["runtime", "store", "protocol", "ca"],
   "packages/desired-state": ["runtime", "store", "manifests", "protocol"],
   "services/enroll": ["runtime", "store", "protocol", "ca"],
   "services/connector": ["runtime", "store", "protocol", "desired-state"],
@@ -45,6 +46,7 @@ const layers = {
     "frontend",
     "embedded-mongo",
     "redis-bus",
+    "relay",
   ],
 };
 const workspaces = Object.keys(layers).map((folder) => folder.split("/").at(-1));

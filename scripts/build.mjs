@@ -15,6 +15,7 @@ const workspaces = [
   "packages/manifests",
   "packages/protocol",
   "packages/redis-bus",
+  "packages/relay",
   "packages/runtime",
   "packages/store",
   "services/connector",

@@ -11,7 +11,7 @@ export const backdateMs = 5 * 60_000;
 
 /** What a kind of certificate is; names, keys and dates come from the call. */
 export interface CertificateProfile {
-  readonly kind: "root" | "organization-ca" | "server-ca" | "device" | "server";
+  readonly kind: "root" | "organization-ca" | "server-ca" | "device" | "server" | "peer";
   readonly isCa: boolean;
   /** How many CAs may follow; absent = no bound. Only of CAs. */
   readonly pathLength?: number;
@@ -65,6 +65,15 @@ export const profiles = {
     isCa: false,
     keyUsage: ["digitalSignature"],
     extendedKeyUsage: ["serverAuth"],
+    lifetimeMs: 90 * dayMs,
+    maxLifetimeMs: 397 * dayMs,
+  },
+  /** Of the platform's own processes, each of which calls the others and is called by them. */
+  peer: {
+    kind: "peer",
+    isCa: false,
+    keyUsage: ["digitalSignature"],
+    extendedKeyUsage: ["serverAuth", "clientAuth"],
     lifetimeMs: 90 * dayMs,
     maxLifetimeMs: 397 * dayMs,
   },

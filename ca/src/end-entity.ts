@@ -72,6 +72,23 @@ export function issueServerCertificate(options: ServerCertificateOptions): Issue
   });
 }
 
+export type PeerCertificateOptions = IssueOptions & SubjectKey & { dnsName: string };
+
+/** One certificate for either end of a connection between the platform's own processes. */
+export function issuePeerCertificate(options: PeerCertificateOptions): IssuedCertificate {
+  const dnsName = requireDnsName(options.dnsName);
+  if (options.issuer.organizationId !== undefined) {
+    throw new CaError("issuer_wrong_organisation", "An organisation's intermediate issues to devices only.");
+  }
+  const subject = { commonName: dnsName };
+  return issueEndEntity({
+    ...options,
+    profile: profiles.peer,
+    subject,
+    altNames: [generalName.dns(dnsName)],
+  });
+}
+
 type EndEntityOptions = IssueOptions &
   SubjectKey & { profile: CertificateProfile; subject: DistinguishedName; altNames: readonly Buffer[] };
 

@@ -17,8 +17,10 @@ export { createCsr } from "./csr-writer.ts";
 export { maxCsrBytes, parseCsr, type Csr, type CsrAttribute } from "./csr.ts";
 export {
   issueDeviceCertificate,
+  issuePeerCertificate,
   issueServerCertificate,
   type DeviceCertificateOptions,
+  type PeerCertificateOptions,
   type ServerCertificateOptions,
   type SubjectKey,
 } from "./end-entity.ts";

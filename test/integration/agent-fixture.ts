@@ -100,7 +100,13 @@ export interface Platform {
 
 /** Enrolment and connector on an embedded store, all on loopback. */
 export async function startPlatform(
-  options: { certificateLifetimeMs?: number; settings?: Partial<ConnectorSettings>; host?: string } = {},
+  options: {
+    certificateLifetimeMs?: number;
+    settings?: Partial<ConnectorSettings>;
+    host?: string;
+    /** As `ConnectorOptions.relayAddress`. */
+    relayAddress?: () => string | null;
+  } = {},
 ): Promise<Platform> {
   const folder = await mkdtemp(join(tmpdir(), "rciots-agent-test-"));
   const mongo = await startEmbeddedMongo({ dataDir: folder });
@@ -142,6 +148,7 @@ export async function startPlatform(
       host,
       port: edgePort,
       connectorId: "connector-1",
+      relayAddress: options.relayAddress,
       settings: { cutGraceMs: 100, drainMs: 500, drainSpreadMs: 200, ...options.settings },
     });
     await connector.start();

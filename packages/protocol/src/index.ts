@@ -64,7 +64,7 @@ export {
 } from "./remote-calls.ts";
 export { channelParser, malformedEvent, streamFrameEvent, type StreamFrameSink } from "./parser.ts";
 export { type ByteStream, type StreamEvents } from "./streams/byte-stream.ts";
-export { type DeviceStreams } from "./streams/device-streams.ts";
+export { type DeviceStreams, type StreamDevice } from "./streams/device-streams.ts";
 export { createSocketLink, type FrameLink, type FrameSocket } from "./streams/frame-link.ts";
 export {
   createMultiplexer,
@@ -79,6 +79,7 @@ export { createReadPool, createReader, type ReadPool } from "./streams/read-pool
 export { resetSocket } from "./streams/reset-socket.ts";
 export { joinSocket, type SocketEdge } from "./streams/socket-edge.ts";
 export { createStreamDuplex } from "./streams/stream-duplex.ts";
+export { streamStatus } from "./streams/stream-status.ts";
 export { frameHeaderBytes, frameKinds, type StreamFault } from "./streams/stream-frame.ts";
 export {
   streamCapabilities,

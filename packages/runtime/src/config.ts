@@ -155,6 +155,18 @@ export function httpUrl(options: SettingOptions<string>): Setting<string> {
   });
 }
 
+/** `10.0.0.7:8446`, `relay.example.com:8446` or `[fd00::7]:8446`. */
+export function hostAndPort(options: SettingOptions<string>): Setting<string> {
+  return setting({
+    ...options,
+    parse(value) {
+      const port = Number(/^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/.exec(value)?.[1]);
+      if (!(port >= 1 && port <= 65_535)) throw new Error(`must be such as 10.0.0.7:8446, not "${value}"`);
+      return value;
+    },
+  });
+}
+
 /** Days, hours, minutes, seconds or milliseconds, as `90d`, `12h`, `5m`, `30s`, `250ms`; the value is in milliseconds. */
 export function duration(
   options: SettingOptions<number> & { minMs: number; maxMs: number },

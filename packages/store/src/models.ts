@@ -431,6 +431,8 @@ export interface Lease {
   _id: string;
   holder: string;
   expiresAt: Date;
+  /** `host:port` where other processes reach the holder; null where they don't. */
+  address: string | null;
 }
 
 /** Platform-wide values such as the check of the master key and the shared TLS ticket keys. */
@@ -872,7 +874,7 @@ tunnel.index({ organizationId: 1, _id: -1 });
 tunnel.index({ deviceId: 1, _id: -1 });
 tunnel.index({ connectorId: 1 });
 
-const lease = new Schema<Lease>({ _id: id, holder: text, expiresAt: date }, options);
+const lease = new Schema<Lease>({ _id: id, holder: text, expiresAt: date, address: textOrNull }, options);
 const platformValue = new Schema<PlatformValue>({ _id: id, value: text, updatedAt: date }, options);
 
 /** Binds the models to one connection; nothing is registered globally. */

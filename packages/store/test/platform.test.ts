@@ -53,6 +53,16 @@ describeStore("platform", (context) => {
       assert.equal(await leases.claim("expiring", "first", 1_000, at(1_500)), false, "the first one lost it");
     });
 
+    it("says where its holder is reached, while it is in force", async () => {
+      const { leases } = context.store;
+      assert.equal(await leases.addressOf("reached"), undefined);
+      await leases.claim("reached", "holder", 1_000, at(0), "10.0.0.7:8446");
+      assert.equal(await leases.addressOf("reached", at(999)), "10.0.0.7:8446");
+      assert.equal(await leases.addressOf("reached", at(1_000)), undefined, "it has lapsed");
+      await leases.claim("reached", "another", 1_000, at(2_000));
+      assert.equal(await leases.addressOf("reached", at(2_001)), undefined, "its new holder names none");
+    });
+
     it("is let go of by its holder only", async () => {
       const { leases } = context.store;
       await leases.claim("released", "holder", 1_000, at(0));

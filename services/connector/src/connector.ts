@@ -49,6 +49,8 @@ export interface ConnectorOptions {
   port: number;
   /** Of this replica, and the same after its restart; no two that run have the same. */
   connectorId: string;
+  /** `host:port` where other processes reach the streams of the sessions here; absent: nowhere. */
+  relayAddress?: (() => string | null) | undefined;
   /** Where tunnels listen; absent: the platform listens for none. */
   tunnels?: { host: string } | undefined;
   settings?: Partial<ConnectorSettings>;
@@ -112,6 +114,7 @@ export function createConnector(options: ConnectorOptions): Connector {
     logger,
     registry,
     connectorId,
+    relayAddress: options.relayAddress ?? (() => null),
     settings,
     noteUpdate,
     onLeaseRegained: () => patrol.loop.nudge(),

@@ -16,6 +16,9 @@ export interface DeviceCallOptions {
 export const deviceOffline = (): AppError =>
   conflict({ code: "device_offline", message: "The device is not connected; try again when it is online." });
 
+export const sessionReplaced = (): AppError =>
+  conflict({ code: "session_replaced", message: "The device has connected anew meanwhile." });
+
 const deviceTimeout = (timeoutMs: number): AppError =>
   new AppError({
     code: "device_timeout",

@@ -9,7 +9,7 @@ import {
   type BusCalls,
   type CallBus,
 } from "@rciots/runtime";
-import { callDevice, deviceOffline } from "./device-call.ts";
+import { callDevice, deviceOffline, sessionReplaced } from "./device-call.ts";
 import { queuedFrames } from "./dispatcher.ts";
 import type { SessionRegistry } from "./session-registry.ts";
 import type { Session } from "./session.ts";
@@ -50,9 +50,7 @@ export function serveDeviceCalls(options: {
     const session = registry.current(deviceId);
     const isTheirs = session?.identity.organizationId === organizationId;
     if (session === undefined || !isTheirs || session.state !== "live") throw deviceOffline();
-    if (sessionId !== null && session.id !== sessionId) {
-      throw conflict({ code: "session_replaced", message: "The device has connected anew meanwhile." });
-    }
+    if (sessionId !== null && session.id !== sessionId) throw sessionReplaced();
     return session;
   }
 

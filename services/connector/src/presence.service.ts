@@ -32,6 +32,8 @@ export interface PresenceOptions {
   logger: Logger;
   registry: SessionRegistry;
   connectorId: string;
+  /** Where the other processes reach this one's relay; null where it has none. */
+  relayAddress: () => string | null;
   settings: ConnectorSettings;
   noteUpdate: (organizationId: string, deviceId: string) => void;
   /** The lease had lapsed: others may have marked our devices offline. */
@@ -43,6 +45,8 @@ export function createPresence(options: PresenceOptions): PresenceService {
   const { store, logger, registry, connectorId, settings, noteUpdate } = options;
   const leaseName = `${leasePrefix}${connectorId}`;
   let hasLease = false;
+  const claim = (): Promise<boolean> =>
+    store.leases.claim(leaseName, connectorId, settings.leaseMs, new Date(), options.relayAddress());
 
   const opens = createBatcher<SessionOpening, Presence | undefined>({
     maxSize: batchSize,
@@ -80,7 +84,7 @@ export function createPresence(options: PresenceOptions): PresenceService {
 
   async function renewLease(): Promise<void> {
     const had = hasLease;
-    hasLease = await store.leases.claim(leaseName, connectorId, settings.leaseMs);
+    hasLease = await claim();
     if (!hasLease) throw new Error("Another connector is clearing up after this one's lapsed lease.");
     if (!had) options.onLeaseRegained();
   }
@@ -115,7 +119,7 @@ export function createPresence(options: PresenceOptions): PresenceService {
     async start() {
       // A sweeper that clears up after a former life is done within the length of a lease.
       const giveUpAt = Date.now() + 2 * settings.leaseMs;
-      while (!(await store.leases.claim(leaseName, connectorId, settings.leaseMs))) {
+      while (!(await claim())) {
         if (Date.now() > giveUpAt) throw new Error(`The lease ${leaseName} can't be claimed.`);
         await new Promise((resolve) => setTimeout(resolve, 200));
       }

@@ -115,6 +115,26 @@ export const settings = {
     about: "A Redis that joins several processes on one MongoDB (redis:// or rediss://)",
     fallbackText: "one process",
   }),
+  relayPort: config.required(
+    config.port({
+      env: "RCIOTS_RELAY_PORT",
+      about:
+        "With REDIS_URL: port by which the other processes reach the devices connected to this one (tls)",
+      fallback: 0,
+      fallbackText: "the system chooses",
+    }),
+  ),
+  relayHost: config.text({
+    env: "RCIOTS_RELAY_HOST",
+    about: "Address that port listens on",
+    fallbackText: "all addresses",
+  }),
+  relayAdvertise: config.hostAndPort({
+    env: "RCIOTS_RELAY_ADVERTISE",
+    about: "host:port by which the others reach it",
+    fallbackText: "POD_IP, or this machine's address, and the port",
+  }),
+  podIp: config.text({ env: "POD_IP", about: "The address of the pod, in Kubernetes" }),
   masterKey: config.secret({
     env: "RCIOTS_MASTER_KEY",
     about: "Key that wraps the organisations' data keys: 32 bytes in base64 or hex",

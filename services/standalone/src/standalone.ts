@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { networkInterfaces } from "node:os";
 import { join, resolve } from "node:path";
-import { createConnector } from "@rciots/connector";
+import { createConnector, type Connector } from "@rciots/connector";
 import { createDesiredState, createOrganizationVault } from "@rciots/desired-state";
 import { startEmbeddedMongo } from "@rciots/embedded-mongo";
 import { createEnroll } from "@rciots/enroll";
@@ -14,6 +14,7 @@ import {
   type KustomizeBinary,
 } from "@rciots/manifests";
 import { createRedisBus } from "@rciots/redis-bus";
+import { createRelay, type Relay } from "@rciots/relay";
 import {
   certificateFingerprint,
   createMemoryBus,
@@ -26,6 +27,7 @@ import {
   type Environment,
   type Logger,
   type Stoppable,
+  type Vault,
 } from "@rciots/runtime";
 import { createStore, type Store } from "@rciots/store";
 import type { StandaloneConfig } from "./config.ts";
@@ -161,8 +163,16 @@ async function startParts(
     host: deviceHost,
     port: config.edgePort,
     connectorId,
+    relayAddress: () => relay?.address() ?? null,
     ...(config.tunnelPorts === undefined ? {} : { tunnels: { host: config.tunnelHost } }),
   });
+  // Before the connector, which says where it is reached; and it outlives the sessions that it leads to.
+  const relay =
+    config.redisUrl === undefined ? undefined : openRelay(options, { store, vault, connector, connectorId });
+  if (relay !== undefined) {
+    await relay.start();
+    started.push({ name: "relay", stop: relay.stop });
+  }
   await connector.start();
   started.push({ name: "connector", stop: connector.stop });
 
@@ -181,7 +191,7 @@ async function startParts(
     vault,
     secretVault,
     desiredState,
-    deviceStreams: connector.streams,
+    deviceStreams: relay?.streams ?? connector.streams,
     git,
     host: config.consoleHost,
     port: config.consolePort,
@@ -215,6 +225,32 @@ async function startParts(
     admin,
     kustomize: binary,
   };
+}
+
+/** To the devices of the other processes, and for those to the ones that are connected here. */
+function openRelay(
+  { config, logger }: StandaloneOptions,
+  {
+    store,
+    vault,
+    connector,
+    connectorId,
+  }: { store: Store; vault: Vault; connector: Connector; connectorId: string },
+): Relay {
+  return createRelay({
+    store,
+    vault,
+    processId: connectorId,
+    local: {
+      connectorId,
+      streams: connector.streams,
+      host: config.relayHost ?? anyAddress(),
+      port: config.relayPort,
+      advertise: config.relayAdvertise,
+      podIp: config.podIp,
+    },
+    logger: logger.child({ service: "relay" }),
+  });
 }
 
 async function openStore(options: {

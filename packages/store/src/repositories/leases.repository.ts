@@ -8,13 +8,19 @@ export function isDuplicateKey(error: unknown): boolean {
 /** Claims on singleton work. A holder that dies loses its claim when it expires. */
 export function createLeaseRepository({ leases }: Models) {
   return {
-    /** True when `holder` now has the lease, newly or still. */
-    async claim(name: string, holder: string, durationMs: number, now = new Date()): Promise<boolean> {
+    /** True when `holder` now has the lease, newly or still. `address` is where others reach it. */
+    async claim(
+      name: string,
+      holder: string,
+      durationMs: number,
+      now = new Date(),
+      address: string | null = null,
+    ): Promise<boolean> {
       const expiresAt = new Date(now.getTime() + durationMs);
       try {
         const claimed = await leases.findOneAndUpdate(
           { _id: name, $or: [{ holder }, { expiresAt: { $lte: now } }] },
-          { $set: { holder, expiresAt } },
+          { $set: { holder, expiresAt, address } },
           { upsert: true, returnDocument: "after" },
         );
         return claimed?.holder === holder;
@@ -27,6 +33,14 @@ export function createLeaseRepository({ leases }: Models) {
 
     async release(name: string, holder: string): Promise<void> {
       await leases.deleteOne({ _id: name, holder });
+    },
+
+    /** Where the holder of a lease that is in force is reached; undefined where there is none, or it says nowhere. */
+    async addressOf(name: string, now = new Date()): Promise<string | undefined> {
+      const found = await leases
+        .findOne({ _id: name, expiresAt: { $gt: now } })
+        .lean<{ address?: string | null }>();
+      return found?.address ?? undefined;
     },
 
     /** Names of leases with this prefix that are in force. */

@@ -3,12 +3,14 @@ import {
   createMultiplexer,
   createSocketLink,
   streamCapabilities,
+  streamStatus,
   type DeviceStreams,
+  type StreamDevice,
   type StreamFrameSink,
   type StreamTargetKind,
 } from "@rciots/protocol";
 import { AppError, conflict } from "@rciots/runtime";
-import { deviceOffline } from "../device-call.ts";
+import { deviceOffline, sessionReplaced } from "../device-call.ts";
 import { refusal, spread } from "../refusal.ts";
 import { endSession } from "../session-ending.ts";
 import type { SessionRegistry } from "../session-registry.ts";
@@ -16,15 +18,6 @@ import type { Session } from "../session.ts";
 import type { ConnectorSettings } from "../settings.ts";
 
 const abuseRetryMs = 60_000;
-
-/** Statuses of what a device answers; anything else is a refusal of its own (409). */
-const statuses: Record<string, number> = {
-  name_not_found: 502,
-  connection_refused: 502,
-  target_unreachable: 502,
-  connect_timeout: 504,
-  too_many_streams: 429,
-};
 
 const notTaken = (message: string) => () => conflict({ code: "device_unsupported", message });
 
@@ -41,10 +34,11 @@ export function createDeviceStreams(options: {
 }): DeviceStreams {
   const { registry, settings } = options;
 
-  function liveSession(organizationId: string, deviceId: string): Session {
+  function liveSession({ organizationId, deviceId, sessionId }: StreamDevice): Session {
     const session = registry.current(deviceId);
     const isTheirs = session?.identity.organizationId === organizationId;
     if (session === undefined || !isTheirs || session.state !== "live") throw deviceOffline();
+    if (sessionId !== undefined && session.id !== sessionId) throw sessionReplaced();
     return session;
   }
 
@@ -65,8 +59,8 @@ export function createDeviceStreams(options: {
   }
 
   return {
-    async open({ organizationId, deviceId }, target, signal) {
-      const session = liveSession(organizationId, deviceId);
+    async open(device, target, signal) {
+      const session = liveSession(device);
       if (!session.capabilities.includes(streamCapabilities[target.kind])) throw unsupported[target.kind]();
       const streams = session.streams ?? begin(session);
       try {
@@ -81,5 +75,5 @@ export function createDeviceStreams(options: {
 
 function asAppError({ code, message }: { code: string; message: string }): AppError {
   if (code === "session_ended") return deviceOffline();
-  return new AppError({ code, status: statuses[code] ?? 409, message });
+  return new AppError({ code, status: streamStatus(code), message });
 }
