@@ -34,6 +34,7 @@ const layers = {
   "services/frontend": ["runtime", "store", "protocol", "manifests", "desired-state"],
   // After the folder it lies in: of two rules for a file the later one counts.
   "services/frontend/web": [],
+  "services/jobs": ["agent", "protocol", "runtime"],
   "services/standalone": [
     "runtime",
     "store",

@@ -8,8 +8,9 @@ export {
 } from "./agent.ts";
 export { parseProxy, type Proxy, type ProxyChoice } from "./channel/proxy.ts";
 export type { SessionEnd } from "./channel/session-fault.ts";
-export type { Trust } from "./channel/trust.ts";
+export { parseFingerprint, type Trust } from "./channel/trust.ts";
 export { readHostFacts } from "./facts/host-facts.ts";
+export { createCertificateRequest, createDeviceKey } from "./identity/certificate-request.ts";
 export { createFileIdentityStore } from "./identity/file.identity-store.ts";
 export {
   createMemoryIdentityStore,
@@ -17,6 +18,9 @@ export {
   type IdentityDocument,
   type IdentityStore,
 } from "./identity/identity.store.ts";
+export { callEnroll } from "./identity/platform-calls.ts";
+export { createPlatformClient, type PlatformClient } from "./identity/platform.client.ts";
+export { createPlatformClock, type PlatformClock } from "./identity/platform-clock.ts";
 export type { Cluster } from "./kube/cluster.ts";
 export { createFileStateStore, createMemoryStateStore, type StateStore } from "./reconcile/state-store.ts";
 export { parseAllowList, type AllowList } from "./tunnel/allow-list.ts";

@@ -26,12 +26,12 @@ interface PodContainer {
   env?: { name: string; value?: string; valueFrom?: ValueSource }[];
   volumeMounts?: { name: string; mountPath: string }[];
   ports?: { name: string; containerPort: number }[];
-  livenessProbe: Probe;
-  readinessProbe: Probe;
+  livenessProbe?: Probe;
+  readinessProbe?: Probe;
 }
 
 interface Probe {
-  httpGet: { path: string; port: string };
+  httpGet?: { path: string; port: string };
 }
 
 interface ValueSource {
@@ -65,15 +65,25 @@ export function podFault(): string | undefined {
 /** As OpenShift picks one: any, and of the root group. */
 const anyUser = 1_000_680_000;
 
+export interface PodSurroundings {
+  /** What the image would run. */
+  entrypoint: string[];
+  nodeName: string;
+  podIp: string;
+  /** Folders of the image, by their paths in it. */
+  image?: Readonly<Record<string, string>>;
+  /** In place of the Pod's own, for what only a cluster's network could lead to. */
+  env?: Readonly<Record<string, string>>;
+}
+
 /**
  * Plays the kubelet's part for a Pod of one container, as a process: its variables, its volumes at their paths, a
  * token of its service account, nothing else that can be written to, an arbitrary user without any capability.
- * `entrypoint` is what its image would run.
  */
 export async function startPod(
   cluster: TestCluster,
   pod: Pod,
-  options: { entrypoint: string[]; nodeName: string; podIp: string },
+  options: PodSurroundings,
 ): Promise<PodProcess> {
   const { namespace } = pod.metadata;
   const [container, ...others] = pod.spec.containers;
@@ -83,10 +93,14 @@ export async function startPod(
   chmodSync(folder, 0o755);
 
   const env = await environmentOf(cluster, namespace, container, options);
-  const mounts = await prepareVolumes(cluster, pod, container, folder);
+  const mounts = [
+    ...Object.entries(options.image ?? {}).map(([target, source]) => ({ source, target })),
+    ...(await prepareVolumes(cluster, pod, container, folder)),
+  ];
   const command = [...(container.command ?? options.entrypoint), ...(container.args ?? [])];
   const running = startProcess("unshare", ["-m", "sh", "-ec", script(mounts, folder), "sh", ...command], {
     ...env,
+    ...options.env,
     KUBERNETES_SERVICE_HOST: new URL(cluster.server).hostname,
     KUBERNETES_SERVICE_PORT: new URL(cluster.server).port,
     HOME: "/",
@@ -94,7 +108,9 @@ export async function startPod(
   return {
     process: running,
     async probe(name) {
-      const { path, port } = container[name].httpGet;
+      const httpGet = container[name]?.httpGet;
+      assert.ok(httpGet, `the Pod has a ${name} by HTTP`);
+      const { path, port } = httpGet;
       const number = container.ports?.find((candidate) => candidate.name === port)?.containerPort;
       return (await fetch(`http://${options.podIp}:${number}${path}`)).status;
     },
@@ -148,7 +164,7 @@ async function environmentOf(
   cluster: TestCluster,
   namespace: string,
   container: PodContainer,
-  { nodeName, podIp }: { nodeName: string; podIp: string },
+  { nodeName, podIp }: PodSurroundings,
 ): Promise<Record<string, string>> {
   const fields: Record<string, string> = { "spec.nodeName": nodeName, "status.podIP": podIp };
   const env: Record<string, string> = {};
