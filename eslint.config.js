@@ -4,6 +4,7 @@ import tseslint from "typescript-eslint";
 /** Which third-party package may be imported where; everything else is refused. */
 const owners = [
   { package: "@kubernetes/client-node", folders: ["agent/src/kube"] },
+  { package: "ws", folders: ["agent/src/kube"] },
   { package: "node-forge", folders: ["ca/src"] },
   { package: "simple-git", folders: ["packages/manifests/src"] },
   { package: "mongoose", folders: ["packages/store/src"] },

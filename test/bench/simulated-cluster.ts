@@ -221,6 +221,13 @@ export function createSimulatedCluster(options: SimulatedClusterOptions = {}): S
       objects.set(objectKey({ apiVersion: "v1", kind: "Secret", namespace, name }), object);
       return content;
     },
+    async exec(): Promise<never> {
+      throw new KubeError({
+        status: 405,
+        reason: "MethodNotAllowed",
+        message: "nothing runs in this cluster",
+      });
+    },
     close() {
       for (const timer of timers) clearTimeout(timer);
       timers.clear();

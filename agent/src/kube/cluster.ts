@@ -1,3 +1,5 @@
+import type { PodExec } from "./pod-exec.ts";
+
 /**
  * The one door to a Kubernetes API server. Everything the agent asks of a cluster is here, so that a
  * simulator can stand in for it. Every method rejects with `KubeError` (the server's own words kept) and
@@ -36,6 +38,8 @@ export interface Cluster {
   readSecret(namespace: string, name: string, options?: CallOptions): Promise<SecretContent | undefined>;
   /** Replaces all data of a Secret, or creates it. See `SecretWrite` for concurrent writers. */
   writeSecret(secret: SecretWrite, options?: CallOptions): Promise<SecretContent>;
+  /** Runs a program in a container. */
+  exec: PodExec;
   /** Ends idle connections. */
   close(): void;
 }

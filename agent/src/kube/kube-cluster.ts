@@ -18,6 +18,7 @@ import { createInClusterAuth, type InClusterOptions } from "./in-cluster-auth.ts
 import { isKubeError, KubeError, kubeErrorOf } from "./kube-error.ts";
 import { createKubeconfigAuth, type KubeconfigOptions } from "./kubeconfig-auth.ts";
 import { queryString, resourcePath } from "./paths.ts";
+import { createPodExec } from "./pod-exec.ts";
 import { createSecrets } from "./secrets.ts";
 import { createTransport, type TransportOptions } from "./transport.ts";
 
@@ -39,7 +40,8 @@ const maxListBytes = 32 * 1024 * 1024;
 /** The real API server behind `Cluster`. */
 export function createKubeCluster(options: KubeClusterOptions): Cluster {
   const userAgent = options.userAgent ?? "rciots-agent";
-  const transport = createTransport({ ...options, auth: authOf(options), userAgent });
+  const auth = authOf(options);
+  const transport = createTransport({ ...options, auth, userAgent });
 
   const getJson = async (path: string, { signal }: CallOptions): Promise<unknown> =>
     parseJson(await transport.send({ method: "GET", path, signal }));
@@ -174,6 +176,7 @@ export function createKubeCluster(options: KubeClusterOptions): Cluster {
     delete: remove,
     watch,
     ...createSecrets(transport, "rciots-agent"),
+    exec: createPodExec({ auth, userAgent }),
     close: () => transport.close(),
   };
 }

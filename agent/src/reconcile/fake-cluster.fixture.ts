@@ -103,6 +103,7 @@ export function createFakeCluster(): FakeCluster {
     },
     readSecret: unused,
     writeSecret: unused,
+    exec: unused,
     close: () => undefined,
   };
   return fake;
