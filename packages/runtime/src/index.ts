@@ -34,6 +34,7 @@ export { sleep, withTimeout } from "./sleep.ts";
 export { hashToken, isSameHash, newToken } from "./token.ts";
 export {
   answerProblems,
+  problemOf,
   answerUnknownRoute,
   assignRequestId,
   logRequests,

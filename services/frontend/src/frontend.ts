@@ -13,8 +13,10 @@ import {
 } from "@rciots/runtime";
 import type { Store } from "@rciots/store";
 import express, { type Express, type Request } from "express";
+import type { IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { AccountLimits } from "./accounts/request-limits.ts";
+import { createAudit } from "./audit/audit.ts";
 import { createAuthenticator } from "./auth/authenticate.ts";
 import { createIdentify, type Identify } from "./auth/identify.ts";
 import type { LoginLimits } from "./auth/login-guard.ts";
@@ -25,6 +27,7 @@ import { cutUnreadBodies } from "./http/json-body.ts";
 import { describeApi } from "./http/openapi.ts";
 import type { Route } from "./http/route.ts";
 import { setSecurityHeaders } from "./http/security-headers.ts";
+import { createSocketGateway, type SocketSettings } from "./http/socket-gateway.ts";
 import { createUpgrades } from "./http/upgrades.ts";
 import { liveChangesSchema } from "./live/live-changes.ts";
 import { createLiveGateway, livePath, type LiveSettings } from "./live/live-gateway.ts";
@@ -82,6 +85,7 @@ export interface FrontendOptions {
   /** How often it is noted how many devices are online and healthy; default 5 minutes. */
   historySampleMs?: number;
   live?: Partial<LiveSettings>;
+  sockets?: Partial<SocketSettings>;
 }
 
 export interface Frontend {
@@ -147,36 +151,41 @@ export function createFrontend(options: FrontendOptions): Frontend {
   });
   const services = createServices({ ...options, chartVersion: installFiles.chartVersion });
   const identify = createIdentify({ store, logger });
-  const live = createLiveGateway({
+  const { routes, settled } = services;
+  const doors = {
     identify,
     bus,
     logger,
     publicOrigins: originsOf(options.publicUrls),
-    requestOf: (message) => Object.setPrototypeOf(message, app.request) as Request,
-    settings: options.live,
-  });
-  const { routes, settled } = services;
+    requestOf: (message: IncomingMessage) => Object.setPrototypeOf(message, app.request) as Request,
+  };
+  const live = createLiveGateway({ ...doors, settings: options.live });
+  const audit = createAudit({ store, bus });
+  const sockets = createSocketGateway({ ...doors, routes, audit, settings: options.sockets });
   const loops = [
     ...services.loops,
     { name: "live connections", loop: live.loop, intervalMs: live.recheckMs },
+    ...sockets.loops,
   ];
   const health = createHealth({ store, loops, logger, busFault: options.busFault });
   const app = createApp(options, routes, { health, identify, installFiles });
   const server = createHttpServer({ listener: app, host, port });
   const upgrades = createUpgrades(server.server);
   upgrades.route(livePath, live.upgrade);
+  sockets.mount(upgrades);
   return {
     routes,
     health,
     address: server.address,
     async start() {
       live.start();
+      sockets.start();
       await server.start();
       for (const { loop } of loops) loop.start();
     },
     async stop() {
       upgrades.refuseAll();
-      await live.stop();
+      await Promise.all([live.stop(), sockets.stop()]);
       await server.stop();
       await settled();
       await Promise.all(loops.map(({ loop }) => loop.stop()));

@@ -1,4 +1,4 @@
-/* eslint-disable @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-assignment --
+/* eslint-disable @typescript-eslint/no-unsafe-member-access --
    answers have bodies of every shape; what they must hold is checked by the tests */
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -28,6 +28,7 @@ import {
 } from "@rciots/runtime";
 import { MongoClient } from "mongodb";
 import { createStore, newDevice, type Device, type Role, type Store } from "@rciots/store";
+import { openSocket } from "./socket-client.ts";
 
 /** Faults of the platform itself show in the test's output. */
 const logger = createLogger({ level: "error", write: (line) => process.stderr.write(line) });
@@ -101,20 +102,24 @@ function patternOf(path: string): RegExp {
   return new RegExp(`^${path.replace(/\{\w+\}/g, "[^/]+")}$`);
 }
 
-/** What the API documents is what it answers: nothing missing, nothing more. */
-function checkAnswer(routes: readonly Route[], request: string, answer: Answer): void {
+function routeOf(routes: readonly Route[], request: string): Route | undefined {
   const [method = "", target = ""] = request.split(" ");
   const path = target.split("?")[0] ?? "";
+  const candidates = routes.filter(
+    (route) => route.method === method.toLowerCase() && patternOf(route.path).test(path),
+  );
+  return candidates.find((candidate) => candidate.path === path) ?? candidates[0];
+}
+
+/** What the API documents is what it answers: nothing missing, nothing more. */
+function checkAnswer(routes: readonly Route[], request: string, answer: Answer): void {
   if (answer.status >= 400) {
     assert.match(answer.headers.get("content-type") ?? "", /^application\/problem\+json/);
     assert.equal(answer.body.status, answer.status);
     assert.equal(answer.body.requestId, answer.headers.get("x-request-id"));
     return;
   }
-  const candidates = routes.filter(
-    (route) => route.method === method.toLowerCase() && patternOf(route.path).test(path),
-  );
-  const route = candidates.find((candidate) => candidate.path === path) ?? candidates[0];
+  const route = routeOf(routes, request);
   assert.ok(route, `no route for ${request}`);
   if (route.success.schema === undefined) return;
   assert.deepEqual(route.success.schema.parse(answer.body), answer.body, `undocumented fields in ${request}`);
@@ -151,6 +156,23 @@ async function documentsOf(uri: string, organizationId: string): Promise<Map<str
   return found;
 }
 
+const parsed = (text: string, contentType: string | null): unknown =>
+  text === "" || !/[/+]json/.test(contentType ?? "") ? text || undefined : JSON.parse(text);
+
+/** Opens a WebSocket of the API and lets go of it: 101, or what refused it. */
+async function callSocket(url: string, request: string, options: CallOptions): Promise<Answer> {
+  const [, path = "/"] = request.split(" ");
+  const bearer = options.as === undefined ? {} : { authorization: `Bearer ${options.as}` };
+  const { client, response } = await openSocket(`${url}/api/v1${path}`, { ...bearer, ...options.headers });
+  if (client !== undefined) {
+    client.ws.close();
+    await client.closed;
+    return { status: 101, headers: new Headers(), body: undefined };
+  }
+  const { status, headers, text } = response;
+  return { status, headers, body: parsed(text, headers.get("content-type")) };
+}
+
 export async function callApi(url: string, request: string, options: CallOptions = {}): Promise<Answer> {
   const [method = "GET", path = "/"] = request.split(" ");
   const response = await fetch(`${url}/api/v1${path}`, {
@@ -165,11 +187,10 @@ export async function callApi(url: string, request: string, options: CallOptions
       : { body: typeof options.body === "string" ? options.body : JSON.stringify(options.body) }),
   });
   const text = await response.text();
-  const isJson = /[/+]json/.test(response.headers.get("content-type") ?? "");
   return {
     status: response.status,
     headers: response.headers,
-    body: text === "" || !isJson ? text || undefined : JSON.parse(text),
+    body: parsed(text, response.headers.get("content-type")),
   };
 }
 
@@ -233,7 +254,8 @@ export async function startApi(overrides: Partial<FrontendOptions> = {}): Promis
   const { frontend, url } = await startFrontend();
 
   async function call(request: string, options: CallOptions = {}): Promise<Answer> {
-    const answer = await callApi(url, request, options);
+    const isSocket = routeOf(frontend.routes, request)?.socket !== undefined;
+    const answer = await (isSocket ? callSocket : callApi)(url, request, options);
     checkAnswer(frontend.routes, request, answer);
     return answer;
   }

@@ -14,6 +14,8 @@ export interface Operation {
   method: string;
   /** Below `/api/v1`. */
   path: string;
+  /** A GET that answers something, rather than a WebSocket. */
+  isRead: boolean;
   /** The operation itself, as the document has it. */
   about: Json;
   fields: Field[];
@@ -70,6 +72,7 @@ export function operationsOf(document: Json): Operation[] {
         id: about["operationId"] as string,
         method,
         path: path.replace(prefix, ""),
+        isRead: method === "get" && about["responses"]["101"] === undefined,
         about,
         body,
         answer: success?.content?.["application/json"]?.schema as Json | undefined,

@@ -14,6 +14,7 @@ const statusTitles: Record<number, string> = {
   413: "Too large",
   415: "Unsupported media type",
   422: "Can't be processed",
+  426: "Upgrade required",
   428: "Precondition required",
   429: "Too many requests",
   500: "Internal error",
@@ -76,29 +77,44 @@ function fromParser(error: unknown): AppError | undefined {
   return badRequest({ code: "invalid_body", message: "The body can't be read.", cause: error });
 }
 
+/** Anything thrown as RFC 9457 problem details, and the headers that go with them. Holds no cause. */
+export function problemOf(
+  thrown: unknown,
+  id: string,
+): { status: number; headers: Record<string, string>; body: Record<string, unknown> } {
+  const { code, status, message, details } = toPublicError(thrown);
+  const retryAfterMs = details?.["retryAfterMs"];
+  return {
+    status,
+    headers: {
+      ...(status === 401 ? { "www-authenticate": "Bearer" } : {}),
+      ...(typeof retryAfterMs === "number"
+        ? { "retry-after": String(Math.max(1, Math.ceil(retryAfterMs / 1_000))) }
+        : {}),
+    },
+    body: {
+      ...details,
+      type: `urn:rciots:error:${code}`,
+      title: statusTitles[status] ?? "Error",
+      status,
+      detail: message,
+      code,
+      requestId: id,
+    },
+  };
+}
+
 /** The one writer of errors: RFC 9457 problem details. The cause is logged, never sent. */
 export function answerProblems(logger: Logger): ErrorRequestHandler {
   return (thrown: unknown, request, response, next) => {
     if (response.headersSent) return next(thrown);
     const error = isAppError(thrown) ? thrown : (fromParser(thrown) ?? thrown);
-    const { code, status, message, details } = toPublicError(error);
     const id = requestId(response);
+    const { status, headers, body } = problemOf(error, id);
     if (status >= 500) logger.error({ requestId: id, path: request.path, err: thrown }, "request failed");
-    const retryAfterMs = details?.["retryAfterMs"];
-    if (typeof retryAfterMs === "number")
-      response.setHeader("retry-after", Math.max(1, Math.ceil(retryAfterMs / 1_000)));
-    response
-      .status(status)
-      .type("application/problem+json")
-      .json({
-        ...details,
-        type: `urn:rciots:error:${code}`,
-        title: statusTitles[status] ?? "Error",
-        status,
-        detail: message,
-        code,
-        requestId: id,
-      });
+    for (const [name, value] of Object.entries(headers))
+      if (!response.hasHeader(name)) response.setHeader(name, value);
+    response.status(status).type("application/problem+json").json(body);
   };
 }
 

@@ -1,4 +1,4 @@
-import { AppError, badRequest, isAppError, requestId, validate } from "@rciots/runtime";
+import { AppError, badRequest, requestId, validate } from "@rciots/runtime";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { Router, type ErrorRequestHandler, type Request, type RequestHandler, type Response } from "express";
@@ -134,10 +134,9 @@ export function mountRoutes(options: DispatchOptions): Router {
   return router;
 }
 
-/** Turns what express itself throws into answers, and says how to sign in where that is missing. */
+/** Turns what express itself throws into answers. */
 export function prepareProblems(): ErrorRequestHandler {
-  return (thrown: unknown, _request, response, next) => {
-    if (isAppError(thrown) && thrown.status === 401) response.setHeader("www-authenticate", "Bearer");
+  return (thrown: unknown, _request, _response, next) => {
     if (thrown instanceof URIError) {
       return next(badRequest({ code: "invalid_path", message: "The path is not valid percent-encoding." }));
     }

@@ -9,6 +9,7 @@ const problemReasons: Record<number, string> = {
   412: "It was changed since it was read (`If-Match`).",
   413: "The body is too large.",
   415: "The body is not JSON.",
+  426: "The request doesn't ask for a WebSocket.",
   422: "The content can't be processed; `faults` says where.",
   429: "Too many failures; see Retry-After.",
   503: "Busy; see Retry-After.",
@@ -21,7 +22,9 @@ function problemStatuses(route: Route): number[] {
   const within = isWithinOrganization(route) ? [404] : [];
   const withBody = route.body === undefined ? [] : [413, 415];
   const conditional = route.conditional === true ? [412] : [];
-  const all = [400, ...signedIn, ...within, ...withBody, ...conditional, ...(route.problems ?? [])];
+  const ofSocket = route.socket === undefined ? [] : [426, 429, 503];
+  const own = route.problems ?? [];
+  const all = [400, ...signedIn, ...within, ...withBody, ...conditional, ...ofSocket, ...own];
   return [...new Set(all)].sort();
 }
 
@@ -32,7 +35,8 @@ function forbiddenCodes(route: Route): string[] {
     ...(isWithin ? ["no_organization", "role_required", "address_not_allowed"] : []),
     ...(isWithin && !isRead(route) ? ["organization_suspended"] : []),
     ...(route.sessionOnly === true ? ["session_required"] : []),
-    ...(isRead(route) ? [] : ["csrf_token_invalid", "foreign_origin"]),
+    ...(route.socket !== undefined ? ["foreign_origin"] : []),
+    ...(route.method === "get" ? [] : ["csrf_token_invalid", "foreign_origin"]),
   ];
 }
 
@@ -47,6 +51,7 @@ function problemCodes(route: Route, status: number): string[] {
     412: ["version_conflict"],
     413: ["body_too_large"],
     415: ["unsupported_media_type", "unsupported_content_encoding"],
+    426: ["upgrade_required"],
   };
   return codes[status] ?? [];
 }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { defaultBodyLimitBytes } from "./json-body.ts";
 import { documentProblems } from "./documented-problems.ts";
 import { isWithinOrganization, type Route } from "./route.ts";
+import { organizationQuery } from "./socket-route.ts";
 
 type Json = Record<string, unknown>;
 
@@ -86,6 +87,14 @@ const ifMatchParameter: Json = {
   schema: { type: "string" },
 };
 
+const socketParameter: Json = {
+  name: organizationQuery,
+  in: "query",
+  required: false,
+  description: "As X-Rciots-Organization, for browsers, which can't send headers with a WebSocket.",
+  schema: { type: "string", maxLength: 64 },
+};
+
 function bytesInWords(bytes: number): string {
   const kib = bytes / 1_024;
   if (!Number.isInteger(kib)) return `${bytes} bytes`;
@@ -152,6 +161,7 @@ export function describeApi(
         ...(route.params === undefined ? [] : parameters(schemas.write(route.params, "input"), "path")),
         ...(route.query === undefined ? [] : parameters(schemas.write(route.query, "input"), "query")),
         ...(isWithinOrganization(route) ? [organizationParameter] : []),
+        ...(route.socket === undefined ? [] : [socketParameter]),
         ...(route.conditional === true ? [ifMatchParameter] : []),
       ],
       ...(route.body === undefined

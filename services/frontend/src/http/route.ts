@@ -1,6 +1,7 @@
 import type { Role } from "@rciots/store";
 import type { z } from "zod";
 import type { Caller, Member } from "../auth/caller.ts";
+import type { SocketPart } from "./socket-route.ts";
 
 export type Method = "get" | "post" | "put" | "patch" | "delete";
 
@@ -117,6 +118,8 @@ export interface Route extends Description {
     mediaTypes: string[] | undefined;
   };
   run: (input: Input<Caller | null, z.ZodType, z.ZodType, z.ZodType>) => Promise<Reply<unknown>>;
+  /** Of a route that a WebSocket is opened on. */
+  socket?: SocketPart;
 }
 
 function erase<
@@ -174,9 +177,9 @@ export function definePublicRoute<
   return erase(spec);
 }
 
-/** Whether a call of the route changes nothing, so that a read-only token may make it. */
-export function isRead(route: Pick<Route, "method">): boolean {
-  return route.method === "get";
+/** Whether a call of the route changes nothing, so that a suspended organisation may be asked for it. */
+export function isRead(route: Pick<Route, "method" | "socket">): boolean {
+  return route.socket?.isRead ?? route.method === "get";
 }
 
 /** Whether calls of the route are about one organisation, which a header may name. */

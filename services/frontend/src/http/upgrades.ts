@@ -1,10 +1,16 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 
-export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+export type UpgradeHandler = (
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  /** What stands in the path's `{...}`, decoded. */
+  params: Record<string, string>,
+) => void;
 
 export interface Upgrades {
-  /** Who takes the WebSockets of a path, such as `/api/v1/live`. */
+  /** Who takes the WebSockets of a path, such as `/api/v1/live` or `/api/v1/devices/{id}/connect`. */
   route(path: string, handler: UpgradeHandler): void;
   /** From now on, as when the service stops. */
   refuseAll(): void;
@@ -16,22 +22,60 @@ export function refuseUpgrade(socket: Duplex, status: string): void {
   socket.once("finish", () => socket.destroy());
 }
 
+interface Way {
+  pattern: RegExp;
+  names: string[];
+  handler: UpgradeHandler;
+}
+
+function wayOf(path: string, handler: UpgradeHandler): Way {
+  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => name);
+  const [first = "", ...rest] = path
+    .split(/\{\w+\}/)
+    .map((text) => text.replace(/[.*+?^$()|[\]\\]/g, "\\$&"));
+  return {
+    pattern: new RegExp(`^${first}${rest.map((text) => `([^/]+)${text}`).join("")}$`),
+    names,
+    handler,
+  };
+}
+
+/** Undefined where the path is another one, or not valid percent-encoding. */
+function paramsOf({ pattern, names }: Way, path: string): Record<string, string> | undefined {
+  const found = pattern.exec(path);
+  if (found === null) return undefined;
+  try {
+    return Object.fromEntries(names.map((name, index) => [name, decodeURIComponent(found[index + 1] ?? "")]));
+  } catch {
+    return undefined;
+  }
+}
+
 /** Hands each request for an upgrade to whoever has its path; the others are refused. */
 export function createUpgrades(server: Server): Upgrades {
-  const handlers = new Map<string, UpgradeHandler>();
+  const ways: Way[] = [];
   let isStopping = false;
+
+  function find(path: string): { handler: UpgradeHandler; params: Record<string, string> } | undefined {
+    for (const way of ways) {
+      const params = paramsOf(way, path);
+      if (params !== undefined) return { handler: way.handler, params };
+    }
+    return undefined;
+  }
+
   server.on("upgrade", (request, socket, head) => {
     // Without a listener a peer that resets would end the process.
     socket.on("error", () => socket.destroy());
     const path = (request.url ?? "").split("?")[0]?.replace(/\/$/, "") ?? "";
-    const handler = handlers.get(path);
+    const found = find(path);
     if (isStopping) refuseUpgrade(socket, "503 Service Unavailable");
-    else if (handler === undefined) refuseUpgrade(socket, "404 Not Found");
-    else handler(request, socket, head);
+    else if (found === undefined) refuseUpgrade(socket, "404 Not Found");
+    else found.handler(request, socket, head, found.params);
   });
   return {
     route(path, handler) {
-      handlers.set(path, handler);
+      ways.push(wayOf(path, handler));
     },
     refuseAll() {
       isStopping = true;

@@ -19,9 +19,10 @@ import { addressOf, present } from "../auth/authenticate.ts";
 import type { Identify, Presented } from "../auth/identify.ts";
 import { checkOrigin, readSessionCookie } from "../auth/session-cookie.ts";
 import { refuseUpgrade, type UpgradeHandler } from "../http/upgrades.ts";
-import { createChangeCollector, type LiveChanges } from "./live-changes.ts";
-import { createLiveConnections, type LiveConnection } from "./live-connections.ts";
-import { createLivePatrol, requireReader } from "./live-patrol.ts";
+import { createHeldConnections } from "../auth/held-connections.ts";
+import { createPatrol } from "../auth/patrol.ts";
+import { createChangeCollector, noChanges, type LiveChanges } from "./live-changes.ts";
+import { requireReader, type LiveConnection } from "./live-connection.ts";
 
 export const livePath = "/api/v1/live";
 
@@ -49,6 +50,12 @@ const handshakeTimeoutMs = 10_000;
 const maxMessageBytes = 4_096;
 const pingIntervalMs = 20_000;
 const pingTimeoutMs = 20_000;
+
+const moved = {
+  code: "organization_moved",
+  status: 403,
+  message: "You belong to other organisations now.",
+};
 
 const handshake = z.strictObject({
   token: z.string().min(1).max(512).optional(),
@@ -104,8 +111,9 @@ function refusalOf(error: unknown): Error & { data: object } {
 export function createLiveGateway(options: LiveGatewayOptions): LiveGateway {
   const { identify, bus, logger, publicOrigins, requestOf } = options;
   const settings = { ...defaultSettings, ...options.settings };
-  const connections = createLiveConnections(settings);
-  const patrol = createLivePatrol({ identify, connections, logger, intervalMs: settings.recheckMs });
+  const noun = "live connections";
+  const connections = createHeldConnections<LiveConnection>(noun, settings);
+  const patrol = createPatrol({ noun, identify, connections, logger, intervalMs: settings.recheckMs });
   const io = createSocketServer();
   // The engine listens to a server of its own, so that it takes no request from the API's.
   const inner = createServer();
@@ -141,16 +149,25 @@ export function createLiveGateway(options: LiveGatewayOptions): LiveGateway {
       userId: caller.userId,
       organizationId: caller.organizationId,
       role: caller.role,
+      judge(now) {
+        const { organizationId, role } = requireReader(now);
+        // Of somebody who named none, the first organisation may be another one now.
+        if (organizationId !== this.organizationId) return this.end(moved, { final: false });
+        if (role === this.role) return;
+        this.role = role;
+        this.send("changes", { ...noChanges, account: true } satisfies LiveChanges);
+      },
       send(event, message) {
         if (queued >= settings.maxQueuedMessages) return false;
         queued += 1;
         socket.emit(event, message);
         return true;
       },
-      end(reason, { final }) {
+      end({ code, message }, { final }) {
         connections.remove(this);
+        // Where it can't be judged, whoever may come in finds the way back alone.
         if (!final) return void conn.close();
-        socket.emit("ended", reason);
+        socket.emit("ended", { code, message });
         socket.disconnect(true);
       },
       cut: () => socket.request.socket.destroy(),
