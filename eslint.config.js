@@ -15,6 +15,7 @@ const owners = [
   { package: "nodemailer", folders: ["services/frontend/src/mail"] },
   { package: "mingo", folders: ["packages/embedded-mongo/src"] },
   { package: "@redis/client", folders: ["packages/redis-bus/src"] },
+  { package: "prom-client", folders: ["packages/metrics/src"] },
   { package: "@photostructure/sqlite", folders: ["packages/embedded-mongo/src"] },
 ];
 
@@ -27,6 +28,7 @@ const layers = {
   "packages/runtime": [],
   "packages/embedded-mongo": [],
   "packages/manifests": ["runtime"],
+  "packages/metrics": ["runtime"],
   "packages/redis-bus": ["runtime"],
   "packages/store": ["runtime", "protocol"],
   "packages/relay": ["runtime", "store", "protocol", "ca"],
@@ -48,6 +50,7 @@ const layers = {
     "connector",
     "frontend",
     "embedded-mongo",
+    "metrics",
     "redis-bus",
     "relay",
   ],

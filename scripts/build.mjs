@@ -13,6 +13,7 @@ const workspaces = [
   "packages/desired-state",
   "packages/embedded-mongo",
   "packages/manifests",
+  "packages/metrics",
   "packages/protocol",
   "packages/redis-bus",
   "packages/relay",

@@ -40,6 +40,7 @@ const programs = {
   sshd: "openssh-server",
   ip: "iproute2",
   chromium: "chromium",
+  prometheus: "prometheus",
   "redis-server": "redis-server",
 };
 const sbin = (name) => ["/usr/sbin", "/sbin"].some((folder) => existsSync(join(folder, name)));

@@ -26,6 +26,7 @@ export {
 export { isId, newId } from "./ids.ts";
 export { createKeyedLimit, type KeyedLimit } from "./keyed-limit.ts";
 export { createLogger, logLevels, silentLogger, type Logger, type LogLevel } from "./logger.ts";
+export type { RequestMeasure, StoreMeasure } from "./measures.ts";
 export { createLoop, type Loop, type LoopOptions } from "./loop.ts";
 export { createSemaphore } from "./semaphore.ts";
 export { createNetworkMatcher, parseNetwork, plainAddress, type Network } from "./networks.ts";
@@ -47,6 +48,7 @@ export {
   type InternalServer,
 } from "./http/internal-server.ts";
 export { createHttpServer, type HttpServer } from "./http/server.ts";
+export { measureRequests } from "./http/measure-requests.ts";
 export { fieldFaults, invalidInput, validate, type FieldFault } from "./http/validate.ts";
 export type { CertificateRenewer, TlsMaterial, TlsSource } from "./ports.ts";
 export {

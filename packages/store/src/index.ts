@@ -3,6 +3,7 @@ export { isDuplicateKey } from "./repositories/leases.repository.ts";
 export type { EventFilter, EventQuery, NewEvent } from "./repositories/events.repository.ts";
 export type { OrganizationCounts, OrganizationFilter } from "./repositories/organizations.repository.ts";
 export type { UserFilter } from "./repositories/user-directory.repository.ts";
+export { measureStore } from "./measure-store.ts";
 export { createStore, type Store } from "./store.ts";
 export type { RevisionAdvance } from "./repositories/device-revisions.repository.ts";
 export type {

@@ -37,6 +37,21 @@ describeStore("authorities", (context) => {
       assert.deepEqual(numbers(superseded).sort(), [2, 9]);
     });
 
+    it("tells when the first that issues ends, by kind", async () => {
+      const { authorities } = context.store;
+      const organizationId = newId("org");
+      const ends = [at(3_000), at(1_000), at(2_000)];
+      for (const [index, notAfter] of ends.entries()) {
+        const status = index === 1 ? "accepted" : "issuing";
+        const kind = "server";
+        await authorities.insertOrGet(
+          authority(`${organizationId}:server`, index, { kind, notAfter, status }),
+        );
+      }
+      assert.deepEqual(await authorities.firstEnd("server"), at(2_000));
+      assert.equal(await authorities.firstEnd("root"), undefined);
+    });
+
     it("keeps the platform's own apart from the organisations'", async () => {
       const { authorities } = context.store;
       const organizationId = newId("org");

@@ -31,9 +31,9 @@ import { createSessionRegistry } from "./session-registry.ts";
 import type { Session } from "./session.ts";
 import { defaultSettings, type ConnectorSettings } from "./settings.ts";
 import { createTicketKeys } from "./ticket-keys.ts";
-import { createDeviceStreams } from "./tunnels/device-streams.ts";
+import { createDeviceStreams, type StreamCounts } from "./tunnels/device-streams.ts";
 import { serveTunnelCalls } from "./tunnels/tunnel-calls.ts";
-import { createTunnelKeeper } from "./tunnels/tunnel-keeper.ts";
+import { createTunnelKeeper, type TunnelCounts } from "./tunnels/tunnel-keeper.ts";
 
 export interface ConnectorOptions {
   store: Store;
@@ -67,7 +67,7 @@ export interface ConnectorHealth {
   leaseAgeMs: number;
 }
 
-export interface ConnectorStats {
+export interface ConnectorNumbers {
   sessions: number;
   live: number;
   checking: number;
@@ -76,6 +76,14 @@ export interface ConnectorStats {
   edge: Record<string, number>;
   calls: Record<string, number>;
   refused: Record<string, number>;
+  offers: Record<string, number>;
+  reports: Record<string, number>;
+  streams: StreamCounts;
+  /** At this moment. */
+  tunnels: TunnelCounts;
+}
+
+export interface ConnectorStats extends ConnectorNumbers {
   /** Since the last call of `stats`. */
   loopDelay: LoopDelay;
 }
@@ -88,6 +96,7 @@ export interface Connector {
   stop(): Promise<void>;
   address(): AddressInfo | null;
   health(): ConnectorHealth;
+  numbers(): ConnectorNumbers;
   stats(): ConnectorStats;
 }
 
@@ -223,6 +232,22 @@ export function createConnector(options: ConnectorOptions): Connector {
     logger.info({ connectorId, address: edge.address() }, "connector listens for devices");
   }
 
+  function numbers(): ConnectorNumbers {
+    return {
+      sessions: registry.size,
+      live: registry.all().filter((session) => session.state === "live").length,
+      checking: admission.checking,
+      hellos: helloHandler.inProgress,
+      edge: edge?.counts() ?? {},
+      calls: dispatcher.counts(),
+      refused: refusals.counts(),
+      offers: delivery.counts(),
+      reports: reports.counts(),
+      streams: streams.counts(),
+      tunnels: tunnels?.counts() ?? { open: 0, failed: 0, connections: 0 },
+    };
+  }
+
   async function stop(): Promise<void> {
     isDraining = true;
     for (const end of unsubscribe) end();
@@ -263,15 +288,7 @@ export function createConnector(options: ConnectorOptions): Connector {
         isListening && patrolAgeMs < 4 * settings.patrolIntervalMs && leaseAgeMs < 2 * settings.leaseMs;
       return { ok, sessions: registry.size, patrolAgeMs, leaseAgeMs };
     },
-    stats: () => ({
-      sessions: registry.size,
-      live: registry.all().filter((session) => session.state === "live").length,
-      checking: admission.checking,
-      hellos: helloHandler.inProgress,
-      edge: edge?.counts() ?? {},
-      calls: dispatcher.counts(),
-      refused: refusals.counts(),
-      loopDelay: monitor.read({ reset: true }),
-    }),
+    numbers,
+    stats: () => ({ ...numbers(), loopDelay: monitor.read({ reset: true }) }),
   };
 }

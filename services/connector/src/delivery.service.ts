@@ -9,6 +9,8 @@ export interface Delivery {
   consider(sessions: Session[]): void;
   /** Offers a device what it should run, unless it was told or is being told. */
   offer(session: Session, desired: DesiredState): void;
+  /** Since the start: told, and acknowledged. */
+  counts(): Record<"offered" | "taken", number>;
   /** Resolves when nothing is under way. */
   drain(): Promise<void>;
 }
@@ -23,6 +25,7 @@ export function createDelivery(options: {
 }): Delivery {
   const { desired, logger, ackTimeoutMs } = options;
   const waiting = new Set<Session>();
+  const counts = { offered: 0, taken: 0 };
   let running: Promise<void> | undefined;
 
   function offer(session: Session, state: DesiredState): void {
@@ -30,8 +33,10 @@ export function createDelivery(options: {
     const isNews = !isSameContent(session.told, told) && told.revision >= session.told.revision;
     if (session.state !== "live" || !isNews || session.offering === told.revision) return;
     session.offering = told.revision;
+    counts.offered += 1;
     void isAcknowledged(session, "desired:changed", state, ackTimeoutMs).then((isTaken) => {
       if (session.offering === told.revision) session.offering = -1;
+      if (isTaken) counts.taken += 1;
       if (isTaken && told.revision >= session.told.revision) session.told = told;
     });
   }
@@ -63,6 +68,7 @@ export function createDelivery(options: {
       if (waiting.size > 0) running ??= run();
     },
     offer,
+    counts: () => ({ ...counts }),
     async drain() {
       await running;
     },

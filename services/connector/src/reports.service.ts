@@ -15,6 +15,8 @@ export interface Reports {
   status(session: Session, report: StatusReport): Promise<void>;
   objects(session: Session, page: DeviceRequest<"objects:report">): Promise<void>;
   facts(session: Session, facts: Facts): Promise<void>;
+  /** Of statuses, by state, since the start. */
+  counts(): Record<string, number>;
   drain(): Promise<void>;
 }
 
@@ -161,6 +163,7 @@ export function createReports(options: {
   noteUpdate: (organizationId: string, deviceId: string) => void;
 }): Reports {
   const { store, bus, noteUpdate } = options;
+  const counts: Record<string, number> = {};
   const noteAll = (sessions: Session[]): void => {
     for (const { identity } of sessions) noteUpdate(identity.organizationId, identity.deviceId);
   };
@@ -217,7 +220,11 @@ export function createReports(options: {
   });
 
   return {
-    status: (session, report) => statuses.add({ session, report }),
+    async status(session, report) {
+      await statuses.add({ session, report });
+      counts[report.state] = (counts[report.state] ?? 0) + 1;
+    },
+    counts: () => ({ ...counts }),
     async objects(session, { revision, page, pages: count, objects }) {
       if (revision > highestTold(session)) throw unknownRevision();
       if (page >= count) {

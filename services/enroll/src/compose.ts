@@ -16,6 +16,8 @@ import { createTokenClaims } from "./enrollment/token-claims.ts";
 import { createTokenLookup } from "./enrollment/token-lookup.ts";
 import { createHealth, type WatchedLoop } from "./health.ts";
 import { createApp } from "./http/app.ts";
+import { createNumbers } from "./numbers.ts";
+import { countRenewals, createOutcomes } from "./outcomes.ts";
 import { createRateLimits } from "./rate-limits.ts";
 import { createServerTls } from "./tls/server-tls.ts";
 
@@ -91,6 +93,7 @@ export function composeEnroll(options: EnrollOptions) {
   const { store, authority, audit, rateLimits, logger, intervalMs, now } = foundation;
   const { rootCertificates } = authority;
   const holder = newId("enr");
+  const outcomes = createOutcomes();
   const tls = createServerTls({ ...options, authority, intervalMs, now });
   const loops: WatchedLoop[] = [
     { name: "authorities", loop: createAuthorityMaintenance({ ...foundation, holder }) },
@@ -106,12 +109,15 @@ export function composeEnroll(options: EnrollOptions) {
     now,
   });
   const app = createApp({
-    ...{ logger, audit, health, rateLimits, rootCertificates, now },
+    ...{ logger, audit, health, rateLimits, rootCertificates, outcomes, now },
+    onRequest: options.onRequest ?? (() => undefined),
     trustProxy: options.trustProxy ?? false,
     tokens: createTokenLookup({ store }),
     enrollment: services.enrollment,
     recovery: services.recovery,
     crls: createCrlService({ store, authority, now }),
   });
-  return { ...services, app, audit, authority, health, holder, loops, state, tls };
+  const renewer = countRenewals(services.renewer, outcomes);
+  const numbers = createNumbers({ store, outcomes, tls: tls.enroll });
+  return { ...services, renewer, numbers, app, audit, authority, health, holder, loops, state, tls };
 }

@@ -5,6 +5,7 @@ import {
   type Bus,
   type CertificateRenewer,
   type Logger,
+  type RequestMeasure,
   type TlsMaterial,
   type TlsSource,
 } from "@rciots/runtime";
@@ -14,6 +15,7 @@ import { loadDeviceTokens, type CaVault } from "./authority/platform-key.ts";
 import { composeEnroll } from "./compose.ts";
 import type { Health } from "./health.ts";
 import type { TrustProxy } from "./http/app.ts";
+import type { Outcomes } from "./outcomes.ts";
 import type { RateLimitOptions } from "./rate-limits.ts";
 import type { TlsFiles } from "./tls/file-tls.ts";
 
@@ -34,6 +36,8 @@ export interface EnrollOptions {
   /** Whether a client may have its key made here. */
   allowServerKeys: boolean;
   rateLimits?: Partial<RateLimitOptions>;
+  /** Told of each call that was answered. */
+  onRequest?: ((measure: RequestMeasure) => void) | undefined;
   /** A server certificate of another CA, for both endpoints; looked at anew while it runs. */
   ownTls?: TlsFiles;
   /** Proxies whose word on the client's address counts; default none. */
@@ -47,6 +51,13 @@ export interface EnrollOptions {
   /** Between two looks at rotations, open claims and certificate files; default 15,000. */
   maintenanceIntervalMs?: number;
   now?: () => Date;
+}
+
+export interface EnrollNumbers {
+  /** Since the start. */
+  outcomes: ReturnType<Outcomes["list"]>;
+  /** Of each kind of certificate the one that ends first. */
+  certificateEnds: { kind: string; notAfter: Date }[];
 }
 
 export interface Enroll {
@@ -64,6 +75,8 @@ export interface Enroll {
   edgeTls: TlsSource;
   /** PEM; throws before `start`. */
   rootCertificates(): string;
+  /** For who watches it: how calls ended, and when what it signs with ends. */
+  numbers(): Promise<EnrollNumbers>;
 }
 
 /** More wait in the kernel's queue for nothing; a device that is refused comes back. */
@@ -96,6 +109,7 @@ export function createEnroll(options: EnrollOptions): Enroll {
     edgeTls: tls.edge,
     rootCertificates: authority.rootCertificates,
     address: http.address,
+    numbers: parts.numbers,
     async start() {
       parts.openDeviceTokens(await loadDeviceTokens(store, options.caVault));
       await authority.start();

@@ -7,8 +7,10 @@ import {
   assignRequestId,
   createHttpServer,
   logRequests,
+  measureRequests,
   type Bus,
   type Logger,
+  type RequestMeasure,
   type Vault,
 } from "@rciots/runtime";
 import type { Store } from "@rciots/store";
@@ -71,6 +73,8 @@ export interface FrontendOptions {
   trustProxy?: boolean | number | string | undefined;
   /** What keeps this process from other ones, in words; default: nothing. */
   busFault?: () => string | undefined;
+  /** Told of each request that was answered. */
+  onRequest?: ((measure: RequestMeasure) => void) | undefined;
   /** How long a session lasts; default 12 hours. */
   sessionMs?: number;
   loginLimits?: LoginLimits;
@@ -125,7 +129,7 @@ function createApp(
   app.use(assignRequestId(), setSecurityHeaders({ isHttps }), cutUnreadBodies());
   app.get("/healthz", answerAlive);
   app.get("/readyz", answerReady(health));
-  app.use(logRequests(logger));
+  app.use(logRequests(logger), measureRequests(options.onRequest ?? (() => undefined)));
   const { consoleDir } = options;
   if (consoleDir !== undefined) app.use(serveConsoleFiles(consoleDir));
   app.get("/api/v1/openapi.json", (_request, response) => {

@@ -204,6 +204,18 @@ export const settings = {
       fallback: false,
     }),
   ),
+  healthPort: config.port({
+    env: "RCIOTS_HEALTH_PORT",
+    about: "Port of /healthz, /readyz and /metrics, for supervisors and Prometheus (http)",
+    fallbackText: "off",
+  }),
+  healthHost: config.required(
+    config.text({
+      env: "RCIOTS_HEALTH_HOST",
+      about: "Address that they are served on",
+      fallback: "127.0.0.1",
+    }),
+  ),
   logLevel: config.required(
     config.oneOf<LogLevel>({
       env: "RCIOTS_LOG_LEVEL",

@@ -5,7 +5,7 @@ import { createConnector, type Connector } from "@rciots/connector";
 import { createDesiredState, createOrganizationVault } from "@rciots/desired-state";
 import { startEmbeddedMongo } from "@rciots/embedded-mongo";
 import { createEnroll } from "@rciots/enroll";
-import { createFrontend, createMailer, ensureFirstRun } from "@rciots/frontend";
+import { createFrontend, createMailer, ensureFirstRun, type Frontend } from "@rciots/frontend";
 import {
   createGitSource,
   createKustomize,
@@ -13,13 +13,16 @@ import {
   findKustomize,
   type KustomizeBinary,
 } from "@rciots/manifests";
+import { createMetrics, type Metrics } from "@rciots/metrics";
 import { createRedisBus } from "@rciots/redis-bus";
 import { createRelay, type Relay } from "@rciots/relay";
 import {
   certificateFingerprint,
+  createInternalServer,
   createMemoryBus,
   createVault,
   errorMessage,
+  healthReport,
   newId,
   parseMasterKeys,
   stopInOrder,
@@ -29,11 +32,13 @@ import {
   type Stoppable,
   type Vault,
 } from "@rciots/runtime";
-import { createStore, type Store } from "@rciots/store";
+import { createStore, measureStore, type Store } from "@rciots/store";
 import type { StandaloneConfig } from "./config.ts";
 import { loadOrCreateKeyFile } from "./key-file.ts";
+import manifest from "../package.json" with { type: "json" };
 
 const stopTimeoutMs = 20_000;
+const { version } = manifest;
 
 export interface StandaloneOptions {
   config: StandaloneConfig;
@@ -124,7 +129,8 @@ async function startParts(
   const vault = await vaultOf(config.masterKey, "master.key");
   const caVault = await vaultOf(config.caKey, "ca.key");
 
-  const store = await openStore({ config, dataDir, logger, started });
+  const metrics = createMetrics({ version });
+  const store = measureStore(await openStore({ config, dataDir, logger, started }), metrics.observeStore);
   const { bus, connectorId, busFault } = await openBus({ config, store, logger, started });
   const secretVault = createOrganizationVault({ store, vault });
   const binary = await findRenderer({ ...options, dataDir });
@@ -145,6 +151,7 @@ async function startParts(
     serverNames: { enroll: serverNames, edge: serverNames },
     certificateLifetimeMs: config.certificateLifetimeMs,
     allowServerKeys: config.allowServerKeys,
+    onRequest: metrics.observeRequest,
     ...(config.tlsCertFile !== undefined && config.tlsKeyFile !== undefined
       ? { ownTls: { certFile: config.tlsCertFile, keyFile: config.tlsKeyFile } }
       : {}),
@@ -213,9 +220,15 @@ async function startParts(
     trustProxy: config.trustProxy,
     busFault,
     signUp: config.signUp,
+    onRequest: metrics.observeRequest,
   });
   await frontend.start();
   started.push({ name: "frontend", stop: frontend.stop });
+  metrics.watchStore(store.ping);
+  metrics.watchBus(() => busFault() === undefined);
+  metrics.watchConnector(connector.numbers);
+  metrics.watchEnroll(enroll.numbers);
+  await startInternal({ config, logger, metrics, frontend, started });
   const consoleHost = config.consoleHost === "127.0.0.1" ? "localhost" : config.consoleHost;
   return {
     consoleUrl: `http://${consoleHost}:${frontend.address().port}`,
@@ -251,6 +264,31 @@ function openRelay(
     },
     logger: logger.child({ service: "relay" }),
   });
+}
+
+/** What supervisors and Prometheus ask, where a port for it is set. */
+async function startInternal(options: {
+  config: StandaloneConfig;
+  logger: Logger;
+  metrics: Metrics;
+  frontend: Frontend;
+  started: Stoppable[];
+}): Promise<void> {
+  const { config, logger, metrics, frontend, started } = options;
+  if (config.healthPort === undefined) return;
+  const internal = createInternalServer({
+    host: config.healthHost,
+    port: config.healthPort,
+    live: () => healthReport({ process: "ok" }),
+    async ready() {
+      const { faults } = await frontend.health();
+      return healthReport({ platform: faults.join("; ") || "ok" });
+    },
+    pages: { "/metrics": metrics.page },
+    logger,
+  });
+  await internal.start();
+  started.push({ name: "internal server", stop: internal.stop });
 }
 
 async function openStore(options: {

@@ -50,6 +50,8 @@ export interface MultiplexerOptions {
   accept?: AcceptStream | undefined;
   /** The peer breaks the contract in a way that leaves no common ground: the session must end. */
   onViolation: (reason: string) => void;
+  /** Data that goes through, for whoever counts it. */
+  onData?: ((direction: "sent" | "received", bytes: number) => void) | undefined;
   limits?: Partial<StreamLimits> | undefined;
   /** Milliseconds of a clock that never goes back. */
   now?: (() => number) | undefined;
@@ -83,7 +85,7 @@ const strayFramesPerStream = 8;
 const lastId = 0xffff_fffe;
 
 export function createMultiplexer(options: MultiplexerOptions): Multiplexer {
-  const { side, link, accept, onViolation, now = () => performance.now() } = options;
+  const { side, link, accept, onViolation, onData, now = () => performance.now() } = options;
   const limits: StreamLimits = { ...streamLimits, ...options.limits };
   const pool = createWindowPool(limits.windowPoolBytes);
   const inFlight = createInFlight(now);
@@ -148,7 +150,9 @@ export function createMultiplexer(options: MultiplexerOptions): Multiplexer {
       const frame = room > 0 ? round.next(room) : undefined;
       if (frame === undefined) return;
       link.send(frame.head, frame.body);
-      if (frame.body !== undefined) inFlight.sent(frame.body.byteLength);
+      if (frame.body === undefined) continue;
+      inFlight.sent(frame.body.byteLength);
+      onData?.("sent", frame.body.byteLength);
     }
   }
 
@@ -313,6 +317,7 @@ export function createMultiplexer(options: MultiplexerOptions): Multiplexer {
     if (kind === frameKinds.data) {
       if (body.length > limits.frameDataBytes) return "a frame that is too large";
       untold += body.length;
+      onData?.("received", body.length);
       if (untold >= tellBytes) schedule();
     }
     const stream = streams.get(id);

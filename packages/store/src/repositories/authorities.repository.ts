@@ -72,6 +72,16 @@ export function createAuthorityRepository({ authorities }: Models) {
       return [...new Set(found.flatMap((authority) => authority.organizationId ?? []))];
     },
 
+    /** When the first of those that issue ends; undefined where there is none. */
+    async firstEnd(kind: Authority["kind"]): Promise<Date | undefined> {
+      const [first] = await authorities
+        .find({ kind, status: "issuing" }, { notAfter: 1 })
+        .sort({ notAfter: 1 })
+        .limit(1)
+        .lean<Authority[]>();
+      return first?.notAfter;
+    },
+
     /** Intermediates that no longer issue but still count. */
     async listSuperseded(): Promise<Authority[]> {
       return authorities.find({ kind: "organization", status: "accepted" }).lean<Authority[]>();

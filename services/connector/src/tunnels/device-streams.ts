@@ -28,11 +28,20 @@ const unsupported: Record<StreamTargetKind, () => AppError> = {
   ),
 };
 
+/** Since the start of the process. */
+export interface StreamCounts {
+  opened: number;
+  refused: number;
+  sentBytes: number;
+  receivedBytes: number;
+}
+
 export function createDeviceStreams(options: {
   registry: Pick<SessionRegistry, "current">;
   settings: ConnectorSettings;
-}): DeviceStreams {
+}): DeviceStreams & { counts: () => StreamCounts } {
   const { registry, settings } = options;
+  const counts: StreamCounts = { opened: 0, refused: 0, sentBytes: 0, receivedBytes: 0 };
 
   function liveSession({ organizationId, deviceId, sessionId }: StreamDevice): Session {
     const session = registry.current(deviceId);
@@ -47,6 +56,8 @@ export function createDeviceStreams(options: {
     const streams = createMultiplexer({
       side: "platform",
       link: createSocketLink(session.transport, { isClient: false }),
+      onData: (direction, bytes) =>
+        void (counts[direction === "sent" ? "sentBytes" : "receivedBytes"] += bytes),
       onViolation(reason) {
         const { code, message } = { code: "abuse" as const, message: `The device sent ${reason}.` };
         endSession(session, refusal(code, message, spread(abuseRetryMs)), settings.cutGraceMs);
@@ -59,13 +70,17 @@ export function createDeviceStreams(options: {
   }
 
   return {
+    counts: () => ({ ...counts }),
     async open(device, target, signal) {
       const session = liveSession(device);
       if (!session.capabilities.includes(streamCapabilities[target.kind])) throw unsupported[target.kind]();
       const streams = session.streams ?? begin(session);
       try {
-        return await streams.open(target, signal);
+        const stream = await streams.open(target, signal);
+        counts.opened += 1;
+        return stream;
       } catch (error) {
+        counts.refused += 1;
         signal?.throwIfAborted();
         throw asAppError(error as ReturnType<typeof faultError>);
       }

@@ -21,7 +21,15 @@ export interface TunnelKeeper {
   deviceGone(session: Session): void;
   /** Reads one tunnel again and makes what listens match it. */
   sync(ref: TunnelRef): Promise<{ state: TunnelState | "closed"; message: string | null }>;
+  counts(): TunnelCounts;
   stop(): Promise<void>;
+}
+
+/** At this moment, in this process. */
+export interface TunnelCounts {
+  open: number;
+  failed: number;
+  connections: number;
 }
 
 export interface TunnelRef {
@@ -242,6 +250,12 @@ export function createTunnelKeeper(options: TunnelKeeperOptions): TunnelKeeper {
         await report(tunnelId, entry);
         return { state: entry.state, message: entry.message };
       }),
+    counts() {
+      const states = [...held.values()];
+      const count = (wanted: TunnelState): number => states.filter(({ state }) => state === wanted).length;
+      const connections = states.reduce((sum, { listener }) => sum + (listener?.connections ?? 0), 0);
+      return { open: count("open"), failed: count("failed"), connections };
+    },
     async stop() {
       await loop.stop();
       isStopped = true;

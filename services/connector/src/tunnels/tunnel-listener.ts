@@ -15,6 +15,8 @@ export interface TunnelListener {
   takeUsage(): TunnelUsage;
   /** Milliseconds since 1970. */
   readonly lastActiveAt: number;
+  /** At this moment. */
+  readonly connections: number;
   /** Frees the port and ends what goes through it. */
   close(): Promise<void>;
 }
@@ -116,6 +118,9 @@ export function createTunnelListener(options: {
       };
       counted = { connections: 0, sentBytes: 0, receivedBytes: 0 };
       return usage;
+    },
+    get connections() {
+      return connections.size;
     },
     get lastActiveAt() {
       return lastActiveAt;

@@ -4,12 +4,14 @@ import {
   answerUnknownRoute,
   assignRequestId,
   logRequests,
+  measureRequests,
   type Logger,
+  type RequestMeasure,
 } from "@rciots/runtime";
 import type { CrlService } from "../authority/crl.service.ts";
 import type { Health } from "../health.ts";
 import { createAuthorityRoutes } from "./authority.routes.ts";
-import { countFailures, limitRequests } from "./client.ts";
+import { countFailures, countOutcomes, limitRequests } from "./client.ts";
 import { createEnrollmentRoutes, type EnrollmentRoutesOptions } from "./enrollment.routes.ts";
 import { createHealthRoutes } from "./health.routes.ts";
 
@@ -22,6 +24,7 @@ export interface AppOptions extends EnrollmentRoutesOptions {
   crls: CrlService;
   rootCertificates: () => string;
   trustProxy: TrustProxy;
+  onRequest: (measure: RequestMeasure) => void;
   now: () => Date;
 }
 
@@ -35,12 +38,12 @@ export function createApp(options: AppOptions): Express {
   app.set("trust proxy", trustProxy);
   app.use(assignRequestId());
   app.use(createHealthRoutes(health));
-  app.use(logRequests(logger));
+  app.use(logRequests(logger), measureRequests(options.onRequest));
   app.use(limitRequests(rateLimits));
   app.use(createAuthorityRoutes(options));
   app.use(createEnrollmentRoutes(options));
   app.use(answerUnknownRoute());
-  app.use(countFailures(rateLimits));
+  app.use(countFailures(rateLimits), countOutcomes(options.outcomes));
   app.use(answerProblems(logger));
   return app;
 }

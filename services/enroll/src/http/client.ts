@@ -1,5 +1,6 @@
 import type { ErrorRequestHandler, Request, RequestHandler } from "express";
 import { isAppError } from "@rciots/runtime";
+import type { Operation, Outcomes } from "../outcomes.ts";
 import { clientKey, type RateLimits } from "../rate-limits.ts";
 
 /** The client's address, from a proxy's header only where the proxy is trusted; null where it has gone. */
@@ -32,6 +33,20 @@ export function countFailures(rateLimits: RateLimits): ErrorRequestHandler {
     if (countedStatuses.has(statusOf(error))) {
       await rateLimits.tryCount("failuresPerAddress", clientKey(request.ip));
     }
+    next(error);
+  };
+}
+
+const operations = new Map<string, Operation>([
+  ["/v1/enroll", "enroll"],
+  ["/v1/recover", "recover"],
+]);
+
+/** Counts refusals of enrolment and recovery wherever they come from, then passes the error on. */
+export function countOutcomes(outcomes: Outcomes): ErrorRequestHandler {
+  return (error: unknown, request, _response, next) => {
+    const operation = operations.get(request.path);
+    if (operation !== undefined) outcomes.countError(operation, error);
     next(error);
   };
 }

@@ -5,6 +5,7 @@ import type { Audit } from "../audit.ts";
 import type { EnrollmentService } from "../enrollment/enrollment.service.ts";
 import type { RecoveryService } from "../enrollment/recovery.service.ts";
 import type { TokenLookup } from "../enrollment/token-lookup.ts";
+import type { Outcomes } from "../outcomes.ts";
 import { clientKey, type RateLimits } from "../rate-limits.ts";
 import { refuse } from "../refusals.ts";
 import { readBearer } from "./bearer.ts";
@@ -16,6 +17,7 @@ export interface EnrollmentRoutesOptions {
   tokens: TokenLookup;
   rateLimits: RateLimits;
   audit: Audit;
+  outcomes: Outcomes;
 }
 
 const bodyLimitBytes = 65_536;
@@ -51,7 +53,7 @@ function limitEnrollment({ tokens, rateLimits }: EnrollmentRoutesOptions): Reque
 }
 
 function answerEnrollment(options: EnrollmentRoutesOptions): RequestHandler {
-  const { enrollment, tokens, rateLimits, audit } = options;
+  const { enrollment, tokens, rateLimits, audit, outcomes } = options;
   return async (request, response) => {
     const hash = response.locals["tokenHash"] as string;
     const asked = validate(enrollRequest, request.body);
@@ -60,6 +62,7 @@ function answerEnrollment(options: EnrollmentRoutesOptions): RequestHandler {
     const address = clientAddress(request);
     try {
       const answer = await enrollment.enroll({ token, request: asked, address });
+      outcomes.count("enroll", answer.status);
       response.setHeader("cache-control", "no-store");
       if (answer.status === "pending") {
         response.setHeader("retry-after", Math.ceil(answer.retryAfterMs / 1_000));
@@ -75,7 +78,7 @@ function answerEnrollment(options: EnrollmentRoutesOptions): RequestHandler {
   };
 }
 
-function answerRecovery({ recovery, rateLimits }: EnrollmentRoutesOptions): RequestHandler {
+function answerRecovery({ recovery, rateLimits, outcomes }: EnrollmentRoutesOptions): RequestHandler {
   return async (request, response) => {
     const deviceToken = readBearer(request, "device token");
     const asked = validate(recoverRequest, request.body);
@@ -84,6 +87,7 @@ function answerRecovery({ recovery, rateLimits }: EnrollmentRoutesOptions): Requ
     await rateLimits.check("recoveriesPerDevice", asked.deviceId);
     try {
       const answer = await recovery.recover({ deviceToken, request: asked, address: clientAddress(request) });
+      outcomes.count("recover", "approved");
       await rateLimits.tryCount("recoveriesPerDevice", asked.deviceId);
       response.setHeader("cache-control", "no-store");
       response.status(201).json(answer);

@@ -89,6 +89,7 @@ function serve(
   options: DispatchOptions,
 ): (request: Request, response: Response) => Promise<void> {
   return async (request, response) => {
+    response.locals["route"] = `/api/v1${route.path}`;
     const bodyLimitBytes = route.bodyLimitBytes ?? defaultBodyLimitBytes;
     checkBodyLength(request, bodyLimitBytes);
     const caller = await identify(route, request, options);
