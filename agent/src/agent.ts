@@ -16,6 +16,7 @@ import { createReportOutbox } from "./channel/report-outbox.ts";
 import type { SessionEnd } from "./channel/session-fault.ts";
 import type { Session } from "./channel/session.ts";
 import type { Trust } from "./channel/trust.ts";
+import { createClusterApi, type ClusterApiLimit } from "./cluster-api/cluster-api.ts";
 import { certificateLife } from "./identity/certificate-life.ts";
 import { createIdentityKeeper } from "./identity/identity-keeper.ts";
 import type { DeviceIdentity, IdentityStore } from "./identity/identity.store.ts";
@@ -49,6 +50,8 @@ export interface AgentOptions {
   agentVersion: string;
   /** Where the platform may open tunnels to. Absent: nowhere, and hello says so. */
   tunnels?: AllowList | undefined;
+  /** What the platform may ask of the device's cluster on behalf of people. Absent: nothing. */
+  clusterApi?: ClusterApiLimit | undefined;
   logger: Logger;
   /** Between two looks at what may have been missed: a cluster, a lost revision. Default: a minute. */
   patrolIntervalMs?: number;
@@ -159,6 +162,11 @@ export function createAgent(options: AgentOptions): Agent {
   };
   const streams = acceptStreams({
     tcp: options.tunnels === undefined ? undefined : createTunnels({ allowList: options.tunnels, logger }),
+    "cluster-api": createClusterApi({
+      limit: options.clusterApi ?? "off",
+      forward: () => workloads.cluster()?.forward,
+      logger,
+    }),
   });
   const connect =
     options.connect ??

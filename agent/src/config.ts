@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { homedir, hostname } from "node:os";
 import { join } from "node:path";
-import { deviceNameField, labelsField } from "@rciots/protocol";
+import { clusterRoles, deviceNameField, labelsField } from "@rciots/protocol";
 import {
   config,
   ConfigError,
@@ -14,6 +14,7 @@ import {
 } from "@rciots/runtime";
 import { isProxyBypassed, parseProxy, type ProxyChoice } from "./channel/proxy.ts";
 import { parseFingerprint, splitPem, type Trust } from "./channel/trust.ts";
+import type { ClusterApiLimit } from "./cluster-api/cluster-api.ts";
 import { parseAllowList, type AllowList } from "./tunnel/allow-list.ts";
 
 const settings = {
@@ -112,6 +113,15 @@ const settings = {
       fallback: ["loopback"],
     }),
   ),
+  clusterApi: config.required(
+    config.oneOf<ClusterApiLimit>({
+      env: "RCIOTS_CLUSTER_API",
+      about:
+        "The most that people may be on the device's cluster, with kubectl through the platform: off, or view, edit, admin, cluster-admin.",
+      values: ["off", ...clusterRoles],
+      fallback: "off",
+    }),
+  ),
   healthPort: config.port({
     env: "RCIOTS_HEALTH_PORT",
     about: "Serves /healthz and /readyz on this port.",
@@ -157,6 +167,7 @@ export interface AgentConfig {
   proxyFor: ProxyChoice;
   headers: Record<string, string> | undefined;
   tunnels: AllowList;
+  clusterApi: ClusterApiLimit;
   healthPort: number | undefined;
   healthHost: string;
   logLevel: LogLevel;

@@ -67,6 +67,7 @@ async function runAgent(config: Readonly<AgentConfig>, logger: Logger): Promise<
     readFacts: () => readHostFacts({ agentVersion }),
     agentVersion,
     tunnels: config.tunnels,
+    clusterApi: config.clusterApi,
     logger,
   });
   const health =

@@ -33,6 +33,8 @@ export interface Workloads {
   /** Looks for a cluster where there is none yet, and begins to reconcile. True where one was found just now. */
   begin(deviceId: string): Promise<boolean>;
   sink(): DesiredSink | undefined;
+  /** Undefined while none was found. */
+  cluster(): Cluster | undefined;
   /** Rejects as the reconciler does, and with `digest_unknown` where there is no cluster. */
   diff(request: DiffRequest): Promise<DiffPage>;
   /** Of the cluster, as last read. */
@@ -77,6 +79,7 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
       return true;
     },
     sink: () => sink,
+    cluster: () => (sink === undefined ? undefined : found?.cluster),
     async diff(request) {
       if (reconciler !== undefined) return reconciler.diff(request);
       throw new AppError({ code: "digest_unknown", status: 409, message: "The device has no cluster." });

@@ -228,9 +228,18 @@ export function createSimulatedCluster(options: SimulatedClusterOptions = {}): S
         message: "nothing runs in this cluster",
       });
     },
+    forward: {
+      request: nothingServes,
+      upgrade: nothingServes,
+      close: () => undefined,
+    },
     close() {
       for (const timer of timers) clearTimeout(timer);
       timers.clear();
     },
   };
+}
+
+async function nothingServes(): Promise<never> {
+  throw new KubeError({ status: 503, reason: "Unreachable", message: "nothing serves this cluster" });
 }

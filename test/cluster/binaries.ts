@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { accessSync, constants, readFileSync } from "node:fs";
+import { accessSync, constants, readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -47,12 +47,25 @@ const assetNames: readonly BinaryName[] = ["etcd", "kube-apiserver", "kubectl"];
  * build flags and the platform, so that a changed pin never meets an old binary.
  */
 export function cacheDir(env: NodeJS.ProcessEnv = process.env): string {
-  const root = env["RCIOTS_CACHE_DIR"] ?? env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
   const hash = createHash("sha256");
   for (const file of ["go.mod", "go.sum"]) hash.update(readFileSync(join(moduleDir, file)));
   hash.update([process.platform, process.arch, ...buildFlags].join("\0"));
-  return join(root, "rciots", "cluster", hash.digest("hex"));
+  return join(cacheRoot(env), "rciots", "cluster", hash.digest("hex"));
 }
+
+/** The folder of the Go module that stands in for a node's kubelet. */
+export const kubeletDir = join(moduleDir, "kubelet");
+
+/** Where its binary is kept, by the content of its module. */
+export function kubeletCacheDir(env: NodeJS.ProcessEnv = process.env): string {
+  const hash = createHash("sha256");
+  for (const file of readdirSync(kubeletDir).sort()) hash.update(readFileSync(join(kubeletDir, file)));
+  hash.update([process.platform, process.arch, ...buildFlags].join("\0"));
+  return join(cacheRoot(env), "rciots", "kubelet", hash.digest("hex"));
+}
+
+const cacheRoot = (env: NodeJS.ProcessEnv): string =>
+  env["RCIOTS_CACHE_DIR"] ?? env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
 
 /** Paths of all binaries, present or not: kubebuilder's assets first, then the cache. */
 export function locateBinaries(env: NodeJS.ProcessEnv = process.env): Binaries {

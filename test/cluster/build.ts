@@ -4,11 +4,13 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   type Binaries,
-  type BinaryName,
   buildFlags,
   cacheDir,
   components,
   goToolchain,
+  isExecutable,
+  kubeletCacheDir,
+  kubeletDir,
   locateBinaries,
   missingBinaries,
   moduleDir,
@@ -39,6 +41,7 @@ export async function ensureBinaries(options: EnsureOptions = {}): Promise<Binar
     for (const [index, name] of missing.entries()) {
       await buildOne({
         name,
+        source: { dir: moduleDir, target: components[name] },
         folder,
         env,
         signal,
@@ -51,8 +54,29 @@ export async function ensureBinaries(options: EnsureOptions = {}): Promise<Binar
   return locateBinaries(env);
 }
 
+/** The kubelet's stand-in, by its path: a module of its own, built in seconds where the control plane was. */
+export async function ensureKubelet(options: EnsureOptions = {}): Promise<string> {
+  const { env = process.env, log = () => undefined, signal } = options;
+  const folder = kubeletCacheDir(env);
+  const path = join(folder, "kubelet");
+  if (isExecutable(path)) return path;
+  const toolchain = await goToolchain(env);
+  if (!toolchain.usable) throw new Error(`${toolchain.reason}. To run these tests, ${toolchain.remedy}.`);
+  await mkdir(folder, { recursive: true });
+  const release = await takeLock(join(folder, ".lock"), log, signal);
+  try {
+    if (!isExecutable(path))
+      await buildOne({ name: "kubelet", source: { dir: kubeletDir, target: "." }, folder, env, log, signal });
+  } finally {
+    await release();
+  }
+  return path;
+}
+
 interface BuildStep {
-  readonly name: BinaryName;
+  readonly name: string;
+  /** The folder of a Go module, and what to build of it. */
+  readonly source: { readonly dir: string; readonly target: string };
   readonly folder: string;
   readonly env: NodeJS.ProcessEnv;
   readonly log: (line: string) => void;
@@ -61,7 +85,7 @@ interface BuildStep {
 
 /** A binary appears under its name only when it is whole: built beside it, then renamed. */
 async function buildOne(step: BuildStep): Promise<void> {
-  const { name, folder, env, log, signal } = step;
+  const { name, source, folder, env, log, signal } = step;
   const startedMs = Date.now();
   const elapsed = () => `${Math.round((Date.now() - startedMs) / 1000)} s`;
   log(`building ${name}${name === "kube-apiserver" ? " (minutes when the Go build cache is cold)" : ""}`);
@@ -69,7 +93,8 @@ async function buildOne(step: BuildStep): Promise<void> {
   const ticker = new AbortController();
   const ticking = tick(ticker.signal, () => log(`still building ${name}, ${elapsed()}`));
   try {
-    await goBuild(["build", ...buildFlags, "-o", partial, components[name]], env, signal);
+    const args = ["build", ...buildFlags, "-o", partial, source.target];
+    await goBuild(args, { cwd: source.dir, env }, signal);
     await rename(partial, join(folder, name));
     log(`built ${name} in ${elapsed()}`);
   } finally {
@@ -86,9 +111,13 @@ async function tick(signal: AbortSignal, onTick: () => void): Promise<void> {
   }
 }
 
-async function goBuild(args: string[], env: NodeJS.ProcessEnv, signal?: AbortSignal): Promise<void> {
+async function goBuild(
+  args: string[],
+  { cwd, env }: { cwd: string; env: NodeJS.ProcessEnv },
+  signal?: AbortSignal,
+): Promise<void> {
   const child = spawn("go", args, {
-    cwd: moduleDir,
+    cwd,
     env: { ...env, CGO_ENABLED: "0" },
     stdio: ["ignore", "ignore", "pipe"],
     ...(signal ? { signal } : {}),

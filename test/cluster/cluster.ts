@@ -51,7 +51,7 @@ export interface TestCluster {
 
 /**
  * Starts etcd, kube-apiserver and kube-controller-manager on loopback, with TLS, RBAC and service account
- * tokens. There is no kubelet: Pods are created and never run. Throws with reason and remedy where the
+ * tokens. There is no kubelet: Pods are created and never run, unless `startKubelet` stands in for one. Throws with reason and remedy where the
  * binaries are missing (ask `clusterAvailability()` first) and with the log where a component does not start.
  */
 export async function startCluster(options: StartClusterOptions = {}): Promise<TestCluster> {
@@ -237,7 +237,7 @@ function runKubectl(binary: string, args: string[], stdin?: string): Promise<str
 }
 
 /** Distinct free loopback ports: all are held open before the first is let go. */
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer());
   const ports = await Promise.all(
     servers.map(

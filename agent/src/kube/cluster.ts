@@ -1,4 +1,5 @@
 import type { PodExec } from "./pod-exec.ts";
+import type { ApiForward } from "./api-forward.ts";
 
 /**
  * The one door to a Kubernetes API server. Everything the agent asks of a cluster is here, so that a
@@ -40,6 +41,8 @@ export interface Cluster {
   writeSecret(secret: SecretWrite, options?: CallOptions): Promise<SecretContent>;
   /** Runs a program in a container. */
   exec: PodExec;
+  /** Sends on what somebody else asks of the API server. */
+  forward: ApiForward;
   /** Ends idle connections. */
   close(): void;
 }

@@ -12,6 +12,7 @@ import type {
   WatchOptions,
   WatchQuery,
 } from "./cluster.ts";
+import { createApiForward } from "./api-forward.ts";
 import type { Auth } from "./auth.ts";
 import { createDiscovery } from "./discovery.ts";
 import { createInClusterAuth, type InClusterOptions } from "./in-cluster-auth.ts";
@@ -42,6 +43,7 @@ export function createKubeCluster(options: KubeClusterOptions): Cluster {
   const userAgent = options.userAgent ?? "rciots-agent";
   const auth = authOf(options);
   const transport = createTransport({ ...options, auth, userAgent });
+  const forward = createApiForward({ auth });
 
   const getJson = async (path: string, { signal }: CallOptions): Promise<unknown> =>
     parseJson(await transport.send({ method: "GET", path, signal }));
@@ -177,7 +179,11 @@ export function createKubeCluster(options: KubeClusterOptions): Cluster {
     watch,
     ...createSecrets(transport, "rciots-agent"),
     exec: createPodExec({ auth, userAgent }),
-    close: () => transport.close(),
+    forward,
+    close() {
+      transport.close();
+      forward.close();
+    },
   };
 }
 

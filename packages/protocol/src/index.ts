@@ -64,6 +64,16 @@ export {
 } from "./remote-calls.ts";
 export { channelParser, malformedEvent, streamFrameEvent, type StreamFrameSink } from "./parser.ts";
 export { type ByteStream, type StreamEvents } from "./streams/byte-stream.ts";
+export {
+  clusterRoles,
+  clusterStatus,
+  isForwardablePath,
+  isClusterRoleWithin,
+  requestHeaders,
+  responseHeaders,
+  upgradeHeaders,
+  type ClusterRole,
+} from "./streams/cluster-api.ts";
 export { type DeviceStreams, type StreamDevice } from "./streams/device-streams.ts";
 export { createSocketLink, type FrameLink, type FrameSocket } from "./streams/frame-link.ts";
 export {
@@ -82,11 +92,13 @@ export { createStreamDuplex } from "./streams/stream-duplex.ts";
 export { streamStatus } from "./streams/stream-status.ts";
 export { frameHeaderBytes, frameKinds, type StreamFault } from "./streams/stream-frame.ts";
 export {
+  clusterApiTarget,
   streamCapabilities,
   streamErrors,
   streamTarget,
   tcpTarget,
   tunnelCapability,
+  type ClusterApiTarget,
   type StreamErrorCode,
   type StreamTarget,
   type StreamTargetKind,

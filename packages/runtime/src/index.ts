@@ -47,6 +47,7 @@ export {
   type HealthReport,
   type InternalServer,
 } from "./http/internal-server.ts";
+export { bodyFraming, passOn, passOnUpgrade, pickHeaders } from "./http/pass-on.ts";
 export { createHttpServer, type HttpServer } from "./http/server.ts";
 export { measureRequests } from "./http/measure-requests.ts";
 export { fieldFaults, invalidInput, validate, type FieldFault } from "./http/validate.ts";

@@ -17,10 +17,20 @@ export interface Organization {
   dataKey: Sealed;
   /** Absent or null: it can be worked with from everywhere. */
   allowLists?: AllowLists | null;
+  /** Absent or null: nobody gets at what is on devices. */
+  remoteAccess?: RemoteAccess | null;
   createdAt: Date;
 }
 
 /** Addresses and networks from which an organisation can be worked with; an empty list allows all. */
+/** What its people may do on devices, where these allow it too. */
+export interface RemoteAccess {
+  /** As what each role is taken by a device's cluster; `none`: not at all. */
+  clusterApi: Record<Role, ClusterAccess>;
+  /** Grows with each change. */
+  version: number;
+}
+export type ClusterAccess = "none" | "view" | "edit" | "admin" | "cluster-admin";
 export interface AllowLists {
   /** For API tokens. */
   apiTokens: string[];
@@ -509,6 +519,7 @@ const organization = new Schema<Organization>(
     status: text,
     dataKey: text,
     allowLists: { type: Schema.Types.Mixed },
+    remoteAccess: { type: Schema.Types.Mixed },
     createdAt: date,
   },
   options,

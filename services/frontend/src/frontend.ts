@@ -22,6 +22,7 @@ import { createAudit } from "./audit/audit.ts";
 import { createAuthenticator } from "./auth/authenticate.ts";
 import { createIdentify, type Identify } from "./auth/identify.ts";
 import type { LoginLimits } from "./auth/login-guard.ts";
+import { clusterPath, createClusterGateway, type ClusterGateway } from "./cluster-api/cluster-gateway.ts";
 import { serveConsoleFiles, serveConsolePage } from "./console/console.ts";
 import { createHealth, answerAlive, answerReady, type Health } from "./health.ts";
 import { mountRoutes, prepareProblems } from "./http/dispatch.ts";
@@ -110,10 +111,15 @@ function originsOf(publicUrls: PublicUrls): string[] {
 function createApp(
   options: FrontendOptions,
   routes: readonly Route[],
-  parts: { health: () => Promise<Health>; identify: Identify; installFiles: InstallFiles },
+  parts: {
+    health: () => Promise<Health>;
+    identify: Identify;
+    installFiles: InstallFiles;
+    clusters: ClusterGateway;
+  },
 ): Express {
   const { logger, publicUrls } = options;
-  const { health, identify, installFiles } = parts;
+  const { health, identify, installFiles, clusters } = parts;
   const publicOrigins = originsOf(publicUrls);
   const isHttps = publicUrls.console?.startsWith("https:") ?? false;
   const authenticate = createAuthenticator({ identify, publicOrigins });
@@ -137,6 +143,7 @@ function createApp(
     response.end(openapi);
   });
   app.use("/install", installRouter(installFiles, { requestsPerMinute: options.installRequestsPerMinute }));
+  app.use(clusterPath.replace("{id}", ":id"), clusters.handle);
   app.use("/api/v1", mountRoutes({ routes, authenticate, publicOrigins }));
   if (consoleDir !== undefined) app.use(serveConsolePage(consoleDir));
   app.use(answerUnknownRoute());
@@ -166,17 +173,26 @@ export function createFrontend(options: FrontendOptions): Frontend {
   const live = createLiveGateway({ ...doors, settings: options.live });
   const audit = createAudit({ store, bus });
   const sockets = createSocketGateway({ ...doors, routes, audit, settings: options.sockets });
+  const clusters = createClusterGateway({
+    ...doors,
+    store,
+    deviceStreams: options.deviceStreams,
+    audit,
+    recheckMs: options.sockets?.recheckMs,
+  });
   const loops = [
     ...services.loops,
     { name: "live connections", loop: live.loop, intervalMs: live.recheckMs },
     ...sockets.loops,
+    ...clusters.loops,
   ];
   const health = createHealth({ store, loops, logger, busFault: options.busFault });
-  const app = createApp(options, routes, { health, identify, installFiles });
+  const app = createApp(options, routes, { health, identify, installFiles, clusters });
   const server = createHttpServer({ listener: app, host, port });
   const upgrades = createUpgrades(server.server);
   upgrades.route(livePath, live.upgrade);
   sockets.mount(upgrades);
+  upgrades.route(`${clusterPath}/*`, clusters.upgrade);
   return {
     routes,
     health,
@@ -184,12 +200,13 @@ export function createFrontend(options: FrontendOptions): Frontend {
     async start() {
       live.start();
       sockets.start();
+      clusters.start();
       await server.start();
       for (const { loop } of loops) loop.start();
     },
     async stop() {
       upgrades.refuseAll();
-      await Promise.all([live.stop(), sockets.stop()]);
+      await Promise.all([live.stop(), sockets.stop(), clusters.stop()]);
       await server.stop();
       await settled();
       await Promise.all(loops.map(({ loop }) => loop.stop()));

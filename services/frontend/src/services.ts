@@ -9,6 +9,7 @@ import { createApiTokensService } from "./api-tokens/api-tokens.service.ts";
 import { createAudit } from "./audit/audit.ts";
 import { createLoginGuard } from "./auth/login-guard.ts";
 import { createPasswords } from "./auth/password.ts";
+import { kubeconfigRoutes } from "./cluster-api/kubeconfig.routes.ts";
 import { bulkRoutes } from "./devices/bulk.routes.ts";
 import { createBulkService } from "./devices/bulk.service.ts";
 import { deviceContentRoutes } from "./devices/device-content.routes.ts";
@@ -41,6 +42,8 @@ import { platformUserRoutes } from "./platform/platform-users.routes.ts";
 import { createPlatformUsersService } from "./platform/platform-users.service.ts";
 import { provisioningTokenRoutes } from "./provisioning-tokens/provisioning-tokens.routes.ts";
 import { createProvisioningTokensService } from "./provisioning-tokens/provisioning-tokens.service.ts";
+import { remoteAccessRoutes } from "./remote-access/remote-access.routes.ts";
+import { createRemoteAccessService } from "./remote-access/remote-access.service.ts";
 import { secretRoutes } from "./secrets/secrets.routes.ts";
 import { createSecretsService } from "./secrets/secrets.service.ts";
 import { createGitSyncService } from "./templates/git-sync.service.ts";
@@ -161,6 +164,7 @@ export function createServices(options: FrontendOptions & { chartVersion: string
   const templateContent = createTemplateContentService({ store, gitSync, desiredState });
   const secrets = createSecretsService({ store, secretVault, audit, bus });
 
+  const remoteAccess = createRemoteAccessService({ store, audit, bus });
   const tunnels = createTunnelsService({ store, bus, audit, ports: options.tunnelPorts });
 
   return {
@@ -178,6 +182,8 @@ export function createServices(options: FrontendOptions & { chartVersion: string
       ...deviceContentRoutes({ content }),
       ...deviceDiffRoutes({ diffs }),
       ...tunnelRoutes({ tunnels }),
+      ...remoteAccessRoutes({ remoteAccess }),
+      ...kubeconfigRoutes({ devices, consoleUrl: publicUrls.console }),
       ...templateRoutes({ templates }),
       ...templateContentRoutes({ templates, content: templateContent }),
       ...gitCredentialRoutes({ gitCredentials }),

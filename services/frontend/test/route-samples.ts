@@ -230,6 +230,10 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
         apiTokens: ["127.0.0.0/8", `10.0.${randomInt(256)}.${randomInt(256)}`],
       },
     }),
+    getRemoteAccess: () => ({}),
+    replaceRemoteAccess: () => ({
+      body: { clusterApi: { viewer: "none", operator: "view", admin: "edit", owner: "edit" } },
+    }),
     listOrganizations: () => ({}),
     createPlatformOrganization: () => ({ body: { name: newId("organization") } }),
     clearAllowLists: async () => on(await api.createOrganization()),
@@ -288,6 +292,7 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
     changeTunnel: async () => ({ ...(await tunnel()), body: { allowFrom: ["10.0.0.0/8"] } }),
     closeTunnel: () => tunnel(),
     getDevice: () => on(device()),
+    getKubeconfig: () => on(device()),
     listDeviceObjects: () => on(device()),
     listDeviceRevisions: () => on(device()),
     listDeviceEvents: () => on(device()),

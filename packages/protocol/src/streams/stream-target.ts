@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { clusterRoles } from "./cluster-api.ts";
 
 /** In a device's hello: it takes streams with `tcp` targets. */
 export const tunnelCapability = "tunnels";
@@ -16,14 +17,29 @@ export const tcpTarget = z.strictObject({
 });
 export type TcpTarget = z.output<typeof tcpTarget>;
 
+/** The API server of the device's cluster: HTTP/1.1 is spoken on the stream, one request or upgrade on each. */
+export const clusterApiTarget = z.strictObject({
+  kind: z.literal("cluster-api"),
+  /** Under which the device asks; it refuses one above its own limit. */
+  role: z.enum(clusterRoles),
+  /** Who asks, for the cluster's own audit log. */
+  account: z
+    .string()
+    .min(1)
+    .max(200)
+    .regex(/^[\x21-\x7e]+$/, "must be visible ASCII"),
+});
+export type ClusterApiTarget = z.output<typeof clusterApiTarget>;
+
 /** What a stream leads to. */
-export const streamTarget = z.discriminatedUnion("kind", [tcpTarget]);
+export const streamTarget = z.discriminatedUnion("kind", [tcpTarget, clusterApiTarget]);
 export type StreamTarget = z.output<typeof streamTarget>;
 export type StreamTargetKind = StreamTarget["kind"];
 
 /** What a device names in hello where it takes streams to such targets. */
 export const streamCapabilities: Record<StreamTargetKind, string> = {
   tcp: tunnelCapability,
+  "cluster-api": "cluster-api",
 };
 
 /** Codes that refuse or reset a stream; `docs/protocol.md` explains each. */

@@ -1,4 +1,4 @@
-import type { AllowLists, Models, Organization } from "../models.ts";
+import type { AllowLists, Models, Organization, RemoteAccess } from "../models.ts";
 
 export interface OrganizationFilter {
   /** A regular expression that the caller has escaped. */
@@ -99,6 +99,20 @@ export function createOrganizationRepository({ organizations, users, devices }: 
         { $set: { allowLists } },
       );
       return changed.matchedCount === 1 ? allowLists : null;
+    },
+
+    /** Replaces the settings of exactly this version, 0 where there are none. Null: they were changed since. */
+    async replaceRemoteAccess(
+      organizationId: string,
+      version: number,
+      settings: Omit<RemoteAccess, "version">,
+    ): Promise<RemoteAccess | null> {
+      const remoteAccess: RemoteAccess = { ...settings, version: version + 1 };
+      const changed = await organizations.updateOne(
+        { _id: organizationId, "remoteAccess.version": version === 0 ? null : version },
+        { $set: { remoteAccess } },
+      );
+      return changed.matchedCount === 1 ? remoteAccess : null;
     },
 
     /** Rejects with a duplicate key where another organisation has the name. */

@@ -26,6 +26,9 @@ const unsupported: Record<StreamTargetKind, () => AppError> = {
   tcp: notTaken(
     "The device takes no tunnels: its agent is too old for them, or they are switched off there (--tunnel-allow none).",
   ),
+  "cluster-api": notTaken(
+    "The device lets nobody at its cluster: its agent is too old for it, or it is switched off there (--cluster-api).",
+  ),
 };
 
 /** Since the start of the process. */

@@ -10,7 +10,10 @@ export type UpgradeHandler = (
 ) => void;
 
 export interface Upgrades {
-  /** Who takes the WebSockets of a path, such as `/api/v1/live` or `/api/v1/devices/{id}/connect`. */
+  /**
+   * Who takes the WebSockets of a path, such as `/api/v1/live` or `/api/v1/devices/{id}/connect`; with `/*` at its
+   * end, also of what is below it.
+   */
   route(path: string, handler: UpgradeHandler): void;
   /** From now on, as when the service stops. */
   refuseAll(): void;
@@ -28,16 +31,15 @@ interface Way {
   handler: UpgradeHandler;
 }
 
-function wayOf(path: string, handler: UpgradeHandler): Way {
+function wayOf(given: string, handler: UpgradeHandler): Way {
+  const path = given.replace(/\/\*$/, "");
   const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => name);
   const [first = "", ...rest] = path
     .split(/\{\w+\}/)
     .map((text) => text.replace(/[.*+?^$()|[\]\\]/g, "\\$&"));
-  return {
-    pattern: new RegExp(`^${first}${rest.map((text) => `([^/]+)${text}`).join("")}$`),
-    names,
-    handler,
-  };
+  const below = path === given ? "" : "(?:/.*)?";
+  const pattern = new RegExp(`^${first}${rest.map((text) => `([^/]+)${text}`).join("")}${below}$`);
+  return { pattern, names, handler };
 }
 
 /** Undefined where the path is another one, or not valid percent-encoding. */
