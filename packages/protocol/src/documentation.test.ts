@@ -16,8 +16,10 @@ import {
   protocolVersions,
   revisionStates,
   sessionErrors,
+  streamCapabilities,
   streamErrors,
   streamLimits,
+  streamTarget,
   tunnelCapability,
 } from "./index.ts";
 
@@ -92,6 +94,18 @@ describe("docs/protocol.md", () => {
     assert.ok(section.includes(`at most ${targetBytes} bytes`) && section.includes(`1 to ${frameDataBytes}`));
     assert.ok(page.includes(`the session has ${streams}`) && section.includes(`\`${tunnelCapability}\``));
     assert.equal(streams * leastWindowBytes + windowPoolBytes, 32 * 1_048_576);
+  });
+
+  it("lists the targets of streams with their capabilities and fields", () => {
+    const rows = sectionOf("### Targets").split("\n");
+    for (const schema of streamTarget.options) {
+      const kind = schema.shape.kind.value;
+      const row = rows.find((line) => line.startsWith(`| \`${kind}\` | \`${streamCapabilities[kind]}\` |`));
+      assert.ok(row !== undefined, kind);
+      for (const field of fieldsOf(schema))
+        assert.ok(field === "kind" || row.includes(`\`${field}\``), field);
+    }
+    assert.equal(rowsOf("### Targets").length, streamTarget.options.length);
   });
 
   it("lists exactly the limits, with their values", () => {
