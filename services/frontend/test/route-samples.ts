@@ -231,9 +231,11 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
       },
     }),
     getRemoteAccess: () => ({}),
-    replaceRemoteAccess: () => ({
-      body: { clusterApi: { viewer: "none", operator: "view", admin: "edit", owner: "edit" } },
-    }),
+    replaceRemoteAccess: async () => {
+      const { clusterApi } = (await api.call("GET /organization/remote-access", { as: api.admin })).body;
+      const viewer = clusterApi.viewer === "none" ? "view" : "none";
+      return { body: { clusterApi: { ...clusterApi, viewer } } };
+    },
     listOrganizations: () => ({}),
     createPlatformOrganization: () => ({ body: { name: newId("organization") } }),
     clearAllowLists: async () => on(await api.createOrganization()),

@@ -71,6 +71,9 @@ const limits = { maxSockets: 2_000, maxSocketsOfUser: 100, maxSocketsOfOrganizat
 /** Other requests are over before anybody could take them away. */
 const staysOpen = /[?&](?:watch|follow)=/;
 
+/** What clients ask for first. They show people what is wrong with it only where it is text. */
+const isDiscovery = /^\/apis?(?:\?|$)/;
+
 interface Asked {
   request: Request;
   deviceId: string;
@@ -178,7 +181,10 @@ export function createClusterGateway(options: ClusterGatewayOptions): ClusterGat
     }
   }
 
-  function refusalOf(error: unknown, id: string): { status: number; headers: string[][]; body: string } {
+  function refusalOf(
+    error: unknown,
+    { requestId: id, path }: Asked,
+  ): { status: number; headers: string[][]; body: string } {
     const told = toPublicError(error);
     if (!isAppError(error))
       logger.error({ requestId: id, error: errorMessage(error) }, "cluster request failed");
@@ -188,14 +194,14 @@ export function createClusterGateway(options: ClusterGatewayOptions): ClusterGat
     return {
       status,
       headers: [
-        ["content-type", "application/json"],
+        ["content-type", isDiscovery.test(path) ? "text/plain; charset=utf-8" : "application/json"],
         ["x-request-id", id],
         ...(typeof retryAfterMs === "number"
           ? [["retry-after", String(Math.ceil(retryAfterMs / 1_000))]]
           : []),
         ...(status === 401 ? [["www-authenticate", "Bearer"]] : []),
       ],
-      body: clusterStatus({ ...told, status }),
+      body: isDiscovery.test(path) ? told.message : clusterStatus({ ...told, status }),
     };
   }
 
@@ -217,7 +223,7 @@ export function createClusterGateway(options: ClusterGatewayOptions): ClusterGat
         await passOn(request, response, ask(asked, duplex, headers), responseHeaders);
       }).catch((error: unknown) => {
         if (response.headersSent) return response.destroy();
-        const { status, headers, body } = refusalOf(error, id);
+        const { status, headers, body } = refusalOf(error, asked);
         for (const [name = "", value = ""] of headers) response.setHeader(name, value);
         response.writeHead(status).end(body);
       });
@@ -234,7 +240,7 @@ export function createClusterGateway(options: ClusterGatewayOptions): ClusterGat
         const outgoing = ask(asked, duplex, { ...headers, connection: "Upgrade" });
         await passOnUpgrade({ socket, head }, outgoing, [responseHeaders, upgradeHeaders]);
       }).catch((error: unknown) => {
-        const { status, headers, body } = refusalOf(error, id);
+        const { status, headers, body } = refusalOf(error, asked);
         const lines = [
           ...headers,
           ["content-length", String(Buffer.byteLength(body))],
