@@ -4,14 +4,13 @@ import tseslint from "typescript-eslint";
 /** Which third-party package may be imported where; everything else is refused. */
 const owners = [
   { package: "@kubernetes/client-node", folders: ["agent/src/kube"] },
-  { package: "ws", folders: ["agent/src/kube"] },
   { package: "node-forge", folders: ["ca/src"] },
   { package: "simple-git", folders: ["packages/manifests/src"] },
   { package: "mongoose", folders: ["packages/store/src"] },
   { package: "socket.io", folders: ["services/connector/src", "services/frontend/src/live"] },
   { package: "socket.io-client", folders: ["agent/src/channel", "services/frontend/web/src/live"] },
   { package: "express", folders: ["services/enroll/src", "services/frontend/src", "packages/runtime/src"] },
-  { package: "ws", folders: ["services/frontend/src/http", "cli/src/connect"] },
+  { package: "ws", folders: ["agent/src/kube", "services/frontend/src/http", "cli/src/connect"] },
   { package: "nodemailer", folders: ["services/frontend/src/mail"] },
   { package: "mingo", folders: ["packages/embedded-mongo/src"] },
   { package: "@redis/client", folders: ["packages/redis-bus/src"] },
@@ -23,7 +22,7 @@ const owners = [
 const layers = {
   ca: [],
   agent: ["protocol", "runtime"],
-  cli: ["embedded-mongo"],
+  cli: ["embedded-mongo", "protocol", "runtime"],
   "packages/protocol": [],
   "packages/runtime": [],
   "packages/embedded-mongo": [],

@@ -59,6 +59,8 @@ export async function build() {
     },
     outdir: join(root, "cli/dist"),
     ...shared,
+    // A command loads what it needs, and no more.
+    splitting: true,
   });
   await copyInstallFiles();
   const { buildAgent } = await import("../agent/scripts/build.mjs");

@@ -5,13 +5,19 @@ import {
   type DeviceResponse,
   type Facts,
 } from "@rciots/protocol";
-import { errorMessage, sleep, stopInOrder, withTimeout, type Logger } from "@rciots/runtime";
+import {
+  errorMessage,
+  sleep,
+  stopInOrder,
+  withTimeout,
+  type Logger,
+  type ProxyChoice,
+} from "@rciots/runtime";
 import { acceptStreams } from "./channel/accept-streams.ts";
 import type { PlatformHandlers } from "./channel/call-dispatcher.ts";
 import { runConnectLoop } from "./channel/connect-loop.ts";
 import { createDelivery } from "./channel/delivery.ts";
 import { createPlatformConnection, type Connect } from "./channel/platform-connection.ts";
-import type { ProxyChoice } from "./channel/proxy.ts";
 import { createReportOutbox } from "./channel/report-outbox.ts";
 import type { SessionEnd } from "./channel/session-fault.ts";
 import type { Session } from "./channel/session.ts";

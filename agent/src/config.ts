@@ -8,11 +8,13 @@ import {
   describeSettings,
   loadSettings,
   logLevels,
+  parseProxy,
+  proxyFromEnvironment,
   redactSettings,
   type Environment,
   type LogLevel,
+  type ProxyChoice,
 } from "@rciots/runtime";
-import { isProxyBypassed, parseProxy, type ProxyChoice } from "./channel/proxy.ts";
 import { parseFingerprint, splitPem, type Trust } from "./channel/trust.ts";
 import type { ClusterApiLimit } from "./cluster-api/cluster-api.ts";
 import { parseAllowList, type AllowList } from "./tunnel/allow-list.ts";
@@ -321,12 +323,7 @@ function chooseProxy(given: string | undefined, env: Environment): ProxyChoice {
     const proxy = parseProxy(given);
     return () => proxy;
   }
-  const either = (name: string): string | undefined => env[name] || env[name.toLowerCase()] || undefined;
-  const shared = either("HTTPS_PROXY") ?? either("ALL_PROXY");
-  if (shared === undefined) return () => undefined;
-  const proxy = parseProxy(shared);
-  const noProxy = either("NO_PROXY") ?? "";
-  return (host, port) => (isProxyBypassed(noProxy, host, port) ? undefined : proxy);
+  return proxyFromEnvironment(env);
 }
 
 /** Repeated flags come joined by commas; a comma inside a value is told from one by what follows it. */

@@ -6,7 +6,7 @@ export {
   type AgentPhase,
   type AgentStatus,
 } from "./agent.ts";
-export { parseProxy, type Proxy, type ProxyChoice } from "./channel/proxy.ts";
+export { parseProxy, type Proxy, type ProxyChoice } from "@rciots/runtime";
 export type { SessionEnd } from "./channel/session-fault.ts";
 export { parseFingerprint, type Trust } from "./channel/trust.ts";
 export { readHostFacts } from "./facts/host-facts.ts";

@@ -7,16 +7,8 @@ import {
   type EmbeddedMongo,
 } from "@rciots/embedded-mongo";
 import { MongoClient } from "mongodb";
+import { CommandError, type CommandContext } from "./command.ts";
 import { copyDatabase, CopyError } from "./copy-database.ts";
-
-export interface CommandContext {
-  say: (line: string) => void;
-  /** Of the process. */
-  env: Readonly<Record<string, string | undefined>>;
-}
-
-/** What a person did wrong, or has to do first; its message is all they are told. */
-export class CommandError extends Error {}
 
 const databaseName = "rciots";
 

@@ -1,2 +1,2 @@
 export { run, usage } from "./run.ts";
-export { CommandError, type CommandContext } from "./data-commands.ts";
+export { CommandError, exitCodes, type CommandContext, type ExitCode } from "./command.ts";

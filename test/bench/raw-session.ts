@@ -1,6 +1,5 @@
 import { once } from "node:events";
-import { silentLogger } from "@rciots/runtime";
-import { dialTls } from "../../agent/src/channel/dial.ts";
+import { dialTls, silentLogger } from "@rciots/runtime";
 import { openSession, type Session } from "../../agent/src/channel/session.ts";
 import type { DeviceIdentity } from "../../agent/src/identity/identity.store.ts";
 import { simulatorVersion } from "./simulated-device.ts";

@@ -102,6 +102,7 @@ function config(folder: string, port: number): string {
     "KbdInteractiveAuthentication no",
     "PermitRootLogin prohibit-password",
     "UsePAM no",
+    "Subsystem sftp internal-sftp",
     // The temporary folder's parents may be writable by others.
     "StrictModes no",
     "",

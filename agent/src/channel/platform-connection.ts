@@ -1,10 +1,8 @@
 import { createSecureContext, type SecureContext } from "node:tls";
 import type { AcceptStream } from "@rciots/protocol";
-import type { Logger } from "@rciots/runtime";
+import { dialTls, type Logger, type ProxyChoice } from "@rciots/runtime";
 import type { DeviceIdentity } from "../identity/identity.store.ts";
 import type { PlatformHandlers } from "./call-dispatcher.ts";
-import { dialTls } from "./dial.ts";
-import type { ProxyChoice } from "./proxy.ts";
 import { endByError, sessionError } from "./session-fault.ts";
 import { openSession, type Session } from "./session.ts";
 import { systemRoots, type Trust } from "./trust.ts";

@@ -1,8 +1,6 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
-import { AppError, errorMessage } from "@rciots/runtime";
+import { AppError, dialTls, errorMessage, type ProxyChoice } from "@rciots/runtime";
 import { caAnswer } from "@rciots/protocol";
-import { dialTls } from "../channel/dial.ts";
-import type { ProxyChoice } from "../channel/proxy.ts";
 import { certificateByFingerprint, systemRoots, type Trust } from "../channel/trust.ts";
 import type { PlatformClock } from "./platform-clock.ts";
 

@@ -88,6 +88,7 @@ export {
 export { createReadPool, createReader, type ReadPool } from "./streams/read-pool.ts";
 export { resetSocket } from "./streams/reset-socket.ts";
 export { joinSocket, type SocketEdge } from "./streams/socket-edge.ts";
+export { splice } from "./streams/splice.ts";
 export { createStreamDuplex } from "./streams/stream-duplex.ts";
 export { streamStatus } from "./streams/stream-status.ts";
 export { frameHeaderBytes, frameKinds, type StreamFault } from "./streams/stream-frame.ts";

@@ -1,13 +1,18 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { createServer, type TLSSocket } from "node:tls";
-import { createMultiplexer, streamLimits, type DeviceStreams, type StreamFault } from "@rciots/protocol";
+import {
+  createMultiplexer,
+  splice,
+  streamLimits,
+  type DeviceStreams,
+  type StreamFault,
+} from "@rciots/protocol";
 import { errorMessage, isAppError, type Logger } from "@rciots/runtime";
 import type { PeerIdentity } from "./peer-identity.ts";
 import { createRelayLink } from "./relay-link.ts";
 import { relayRequest } from "./relay-request.ts";
 import { defaultRelaySettings, type RelaySettings } from "./settings.ts";
-import { splice } from "./splice.ts";
 
 export interface RelayServer {
   start(): Promise<void>;

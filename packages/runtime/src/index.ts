@@ -28,6 +28,15 @@ export { createKeyedLimit, type KeyedLimit } from "./keyed-limit.ts";
 export { createLogger, logLevels, silentLogger, type Logger, type LogLevel } from "./logger.ts";
 export type { RequestMeasure, StoreMeasure } from "./measures.ts";
 export { createLoop, type Loop, type LoopOptions } from "./loop.ts";
+export { dialThroughProxy, dialTls, type DialOptions } from "./net/dial.ts";
+export {
+  describeProxy,
+  isProxyBypassed,
+  parseProxy,
+  proxyFromEnvironment,
+  type Proxy,
+  type ProxyChoice,
+} from "./net/proxy.ts";
 export { createSemaphore } from "./semaphore.ts";
 export { createNetworkMatcher, parseNetwork, plainAddress, type Network } from "./networks.ts";
 export { nextStopSignal, stopInOrder, type Stoppable } from "./shutdown.ts";

@@ -10,6 +10,8 @@ import { createAudit } from "./audit/audit.ts";
 import { createLoginGuard } from "./auth/login-guard.ts";
 import { createPasswords } from "./auth/password.ts";
 import { kubeconfigRoutes } from "./cluster-api/kubeconfig.routes.ts";
+import { connectRoutes } from "./connect/connect.routes.ts";
+import { createConnectService } from "./connect/connect.service.ts";
 import { bulkRoutes } from "./devices/bulk.routes.ts";
 import { createBulkService } from "./devices/bulk.service.ts";
 import { deviceContentRoutes } from "./devices/device-content.routes.ts";
@@ -165,6 +167,8 @@ export function createServices(options: FrontendOptions & { chartVersion: string
   const secrets = createSecretsService({ store, secretVault, audit, bus });
 
   const remoteAccess = createRemoteAccessService({ store, audit, bus });
+  const { deviceStreams } = options;
+  const connects = createConnectService({ store, deviceStreams, audit, logger });
   const tunnels = createTunnelsService({ store, bus, audit, ports: options.tunnelPorts });
 
   return {
@@ -184,6 +188,7 @@ export function createServices(options: FrontendOptions & { chartVersion: string
       ...tunnelRoutes({ tunnels }),
       ...remoteAccessRoutes({ remoteAccess }),
       ...kubeconfigRoutes({ devices, consoleUrl: publicUrls.console }),
+      ...connectRoutes({ connects }),
       ...templateRoutes({ templates }),
       ...templateContentRoutes({ templates, content: templateContent }),
       ...gitCredentialRoutes({ gitCredentials }),

@@ -289,6 +289,7 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
     listTunnels: () => ({}),
     listDeviceTunnels: () => on(device()),
     openTunnel: () => on(device(), { body: { target: { host: "127.0.0.1", port: 22 } } }),
+    connectDevice: () => on(device()),
     checkTunnelTarget: () => on(device(), { body: { host: "127.0.0.1", port: 22 }, status: 409 }),
     getTunnel: () => tunnel(),
     changeTunnel: async () => ({ ...(await tunnel()), body: { allowFrom: ["10.0.0.0/8"] } }),

@@ -19,6 +19,8 @@ export interface ByteStream {
   readonly id: number;
   readonly sentBytes: number;
   readonly receivedBytes: number;
+  /** Nothing comes or goes on it any more. */
+  readonly isOver: boolean;
   /** What came before is told at once. */
   listen(events: StreamEvents): void;
   /**
@@ -143,6 +145,9 @@ export function createStream(options: StreamOptions): StreamControl {
     },
     get receivedBytes() {
       return receivedBytes;
+    },
+    get isOver() {
+      return phase === "resetting" || phase === "closed";
     },
     listen(given) {
       if (phase === "resetting" || phase === "closed") return given.onReset(lastFault);

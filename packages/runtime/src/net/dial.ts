@@ -4,7 +4,7 @@ import { request as httpsRequest } from "node:https";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from "node:tls";
 import { SocksClient } from "socks";
-import { AppError, errorMessage } from "@rciots/runtime";
+import { AppError, errorMessage } from "../app-error.ts";
 import { describeProxy, type Proxy } from "./proxy.ts";
 
 export interface DialOptions {
@@ -43,7 +43,7 @@ export async function dialTls(options: DialOptions): Promise<TLSSocket> {
 async function openTls(options: DialOptions, signal: AbortSignal): Promise<TLSSocket> {
   const { host, port, proxy, tls, onSession } = options;
   const way =
-    proxy === undefined ? { host, port } : { socket: await throughProxy(proxy, host, port, signal) };
+    proxy === undefined ? { host, port } : { socket: await dialThroughProxy(proxy, host, port, signal) };
   // Node's own default is TLS 1.2; said here because the contract says so.
   const socket = connectTls({ ...way, ...tls, ...serverName(host), minVersion: "TLSv1.2" });
   socket.setNoDelay(true);
@@ -64,8 +64,7 @@ function serverName(host: string): Pick<ConnectionOptions, "servername" | "host"
 }
 
 function endedEarly({ signal, host, port }: DialOptions): Error {
-  if (signal.aborted)
-    return new AppError({ code: "stopped", status: 499, message: "The agent is stopping." });
+  if (signal.aborted) return new AppError({ code: "stopped", status: 499, message: "It was given up." });
   return new AppError({
     code: "connect_timeout",
     status: 504,
@@ -73,7 +72,13 @@ function endedEarly({ signal, host, port }: DialOptions): Error {
   });
 }
 
-async function throughProxy(proxy: Proxy, host: string, port: number, signal: AbortSignal): Promise<Socket> {
+/** Rejects with `proxy_refused`, in the words of the proxy. */
+export async function dialThroughProxy(
+  proxy: Proxy,
+  host: string,
+  port: number,
+  signal: AbortSignal,
+): Promise<Socket> {
   try {
     const open = proxy.kind === "socks" ? throughSocks : throughHttp;
     return await open(proxy, host, port, signal);

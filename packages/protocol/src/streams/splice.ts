@@ -1,4 +1,4 @@
-import type { ByteStream } from "@rciots/protocol";
+import type { ByteStream } from "./byte-stream.ts";
 
 interface Passage {
   take(bytes: Buffer): void;

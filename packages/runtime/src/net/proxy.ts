@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import type { Environment } from "../config.ts";
 
 /** A way out through somebody else's machine. `url` may hold a user and a password: never log it. */
 export interface Proxy {
@@ -77,4 +78,14 @@ function splitPort(entry: string): [string, number | undefined] {
   if (isIP(entry) === 6) return [entry, undefined];
   const match = /^(.*):(\d+)$/.exec(entry);
   return match === null ? [entry, undefined] : [match[1] ?? "", Number(match[2])];
+}
+
+/** The way that HTTPS_PROXY or ALL_PROXY, and NO_PROXY, say. Throws where the URL isn't one. */
+export function proxyFromEnvironment(env: Environment): ProxyChoice {
+  const either = (name: string): string | undefined => env[name] || env[name.toLowerCase()] || undefined;
+  const shared = either("HTTPS_PROXY") ?? either("ALL_PROXY");
+  if (shared === undefined) return () => undefined;
+  const proxy = parseProxy(shared);
+  const noProxy = either("NO_PROXY") ?? "";
+  return (host, port) => (isProxyBypassed(noProxy, host, port) ? undefined : proxy);
 }
