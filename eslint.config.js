@@ -31,10 +31,11 @@ const layers = {
   "packages/redis-bus": ["runtime"],
   "packages/store": ["runtime", "protocol"],
   "packages/relay": ["runtime", "store", "protocol", "ca"],
+  "packages/process": ["runtime", "store", "ca", "metrics", "redis-bus"],
   "packages/desired-state": ["runtime", "store", "manifests", "protocol"],
-  "services/enroll": ["runtime", "store", "protocol", "ca"],
-  "services/connector": ["runtime", "store", "protocol", "desired-state"],
-  "services/frontend": ["runtime", "store", "protocol", "manifests", "desired-state"],
+  "services/enroll": ["runtime", "store", "protocol", "ca", "process"],
+  "services/connector": ["runtime", "store", "protocol", "desired-state", "process", "relay"],
+  "services/frontend": ["runtime", "store", "protocol", "manifests", "desired-state", "process", "relay"],
   // After the folder it lies in: of two rules for a file the later one counts.
   "services/frontend/web": [],
   "services/jobs": ["agent", "protocol", "runtime"],
@@ -50,7 +51,7 @@ const layers = {
     "frontend",
     "embedded-mongo",
     "metrics",
-    "redis-bus",
+    "process",
     "relay",
   ],
 };

@@ -15,6 +15,7 @@ const workspaces = [
   "packages/manifests",
   "packages/metrics",
   "packages/protocol",
+  "packages/process",
   "packages/redis-bus",
   "packages/relay",
   "packages/runtime",
@@ -33,7 +34,10 @@ function registryPackages() {
   return [...new Set(names)].filter((name) => !name.startsWith("@rciots/"));
 }
 
-/** dist/standalone/main.js and, beside it, the worker of the embedded store; the agent; dist/console. */
+/**
+ * dist/standalone/main.js and, beside it, the worker of the embedded store; the services as processes of their own;
+ * the agent; dist/console.
+ */
 export async function build() {
   const shared = {
     bundle: true,
@@ -52,6 +56,12 @@ export async function build() {
     outdir: join(root, "dist/standalone"),
     ...shared,
   });
+  for (const service of ["enroll", "connector", "frontend"])
+    await bundle({
+      entryPoints: { main: join(root, `services/${service}/src/main.ts`) },
+      outdir: join(root, "dist", service),
+      ...shared,
+    });
   await bundle({
     entryPoints: {
       main: join(root, "cli/src/main.ts"),

@@ -8,7 +8,7 @@
   valueFrom:
     fieldRef:
       fieldPath: status.podIP
-- name: RCIOTS_INTERNAL_PORT
+- name: RCIOTS_HEALTH_PORT
   value: "9464"
 - name: RCIOTS_LOG_LEVEL
   value: {{ .Values.logLevel | quote }}
@@ -57,6 +57,8 @@
 {{ include "rciots.env.masterKey" . }}
 - name: RCIOTS_EDGE_PORT
   value: "8444"
+- name: RCIOTS_SERVER_NAMES
+  value: {{ .Values.hosts.edge | quote }}
 - name: RCIOTS_RELAY_PORT
   value: "9465"
 {{- if .Values.tunnels.ports }}

@@ -28,6 +28,17 @@ export interface BusCalls {
     request: { organizationId: string; deviceId: string; host: string; port: number };
     response: { durationMs: number };
   };
+  /** Signs a request that lies in the store, once; the address is a process that enrols. */
+  "certificate:sign": {
+    request: { requestId: string };
+    response: {
+      /** PEM: leaf, then intermediate, for servers the root too. */
+      certificateChain: string;
+      /** PEM: roots. */
+      caCertificates: string;
+      notAfter: string;
+    };
+  };
 }
 
 export type BusCall = keyof BusCalls;

@@ -61,6 +61,8 @@ export { createHttpServer, type HttpServer } from "./http/server.ts";
 export { measureRequests } from "./http/measure-requests.ts";
 export { fieldFaults, invalidInput, validate, type FieldFault } from "./http/validate.ts";
 export type { CertificateRenewer, TlsMaterial, TlsSource } from "./ports.ts";
+export { createFileTls, type FileTls, type TlsFiles } from "./tls/file-tls.ts";
+export { createTlsHolder, type TlsHolder } from "./tls/tls-holder.ts";
 export {
   createSealer,
   createVault,

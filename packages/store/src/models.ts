@@ -452,6 +452,20 @@ export interface PlatformValue {
   updatedAt: Date;
 }
 
+/** A certificate that another process asks enrolment for. What is to be signed lies here: the bus only names it. */
+export interface SigningRequest {
+  _id: string;
+  kind: "device" | "server";
+  /** PEM. */
+  csr: string;
+  /** Of a device. */
+  organizationId: string | null;
+  deviceId: string | null;
+  /** DNS names and addresses of a server. */
+  names: string[];
+  createdAt: Date;
+}
+
 /** A listening port of the platform that leads to a TCP port which a device reaches. */
 export interface Tunnel {
   _id: string;
@@ -886,6 +900,20 @@ tunnel.index({ deviceId: 1, _id: -1 });
 tunnel.index({ connectorId: 1 });
 
 const lease = new Schema<Lease>({ _id: id, holder: text, expiresAt: date, address: textOrNull }, options);
+const signingRequest = new Schema<SigningRequest>(
+  {
+    _id: id,
+    kind: text,
+    csr: text,
+    organizationId: textOrNull,
+    deviceId: textOrNull,
+    names: strings,
+    createdAt: date,
+  },
+  options,
+);
+// Whoever asked has long given up.
+signingRequest.index({ createdAt: 1 }, { expireAfterSeconds: 600 });
 const platformValue = new Schema<PlatformValue>({ _id: id, value: text, updatedAt: date }, options);
 
 /** Binds the models to one connection; nothing is registered globally. */
@@ -913,6 +941,7 @@ export function createModels(connection: Connection) {
     events: connection.model("Event", event, "events"),
     fleetSamples: connection.model("FleetSample", fleetSample, "fleetSamples"),
     leases: connection.model("Lease", lease, "leases"),
+    signingRequests: connection.model("SigningRequest", signingRequest, "signingRequests"),
     tunnels: connection.model("Tunnel", tunnel, "tunnels"),
     platformValues: connection.model("PlatformValue", platformValue, "platformValues"),
   };

@@ -21,6 +21,7 @@ import { createProvisioningTokenRepository } from "./repositories/provisioning-t
 import { createSecondFactorRepository } from "./repositories/second-factors.repository.ts";
 import { createSecretRepository } from "./repositories/secrets.repository.ts";
 import { createUserDirectoryRepository } from "./repositories/user-directory.repository.ts";
+import { createSigningRequestRepository } from "./repositories/signing-requests.repository.ts";
 import { createTemplateRepository } from "./repositories/templates.repository.ts";
 import { createTunnelRepository } from "./repositories/tunnels.repository.ts";
 
@@ -62,6 +63,7 @@ export async function createStore(options: {
     provisioningTokens: createProvisioningTokenRepository(models),
     secondFactors: createSecondFactorRepository(models),
     secrets: createSecretRepository(models),
+    signingRequests: createSigningRequestRepository(models),
     templates: createTemplateRepository(models),
     userDirectory: createUserDirectoryRepository(models),
     tunnels: createTunnelRepository(models),

@@ -65,6 +65,18 @@ describeStore("authorities", (context) => {
       assert.deepEqual(ids(await authorities.listOfOrganization(organizationId)), [`${organizationId}:1`]);
     });
 
+    it("tells everybody the certificates of the roots that count, newest first", async () => {
+      const { authorities } = context.store;
+      const root = { organizationId: null, kind: "root" } as const;
+      const before = await authorities.rootCertificates();
+      await authorities.insertOrGet(authority("root", 21, { ...root, certificatePem: "older\n" }));
+      await authorities.insertOrGet(authority("root", 22, { ...root, certificatePem: "newer\n" }));
+      await authorities.insertOrGet(
+        authority("root", 23, { ...root, certificatePem: "gone\n", status: "retired" }),
+      );
+      assert.equal(await authorities.rootCertificates(), `newer\nolder\n${before}`);
+    });
+
     it("asks for a rotation, and finds what was asked for or is about to end", async () => {
       const { authorities } = context.store;
       const [asked, ending, fresh, retired] = [newId("org"), newId("org"), newId("org"), newId("org")];
@@ -191,6 +203,28 @@ describeStore("authorities", (context) => {
       assert.deepEqual(listed.map(({ _id }) => _id).sort(), [current._id, second._id].sort());
       assert.equal(await certificates.hasUnexpired(issuerId, at(299)), true);
       assert.equal(await certificates.hasUnexpired(issuerId, at(300)), false);
+    });
+  });
+
+  describe("when another process asks for a certificate", () => {
+    it("lets one of 25 take a request, once", async () => {
+      const { signingRequests } = context.store;
+      const request = {
+        _id: newId("sig"),
+        kind: "server" as const,
+        csr: "pem",
+        organizationId: null,
+        deviceId: null,
+        names: ["edge.example.com"],
+        createdAt: new Date(),
+      };
+      await signingRequests.insert(request);
+      const taken = await inParallel(25, () => signingRequests.take(request._id));
+      assert.deepEqual(
+        taken.filter((found) => found !== undefined),
+        [request],
+      );
+      assert.equal(await signingRequests.take(request._id), undefined);
     });
   });
 });

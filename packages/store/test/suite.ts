@@ -18,6 +18,7 @@ export const testedIn: Record<RepositoryName, string> = {
   provisioningTokens: "platform",
   authorities: "authorities",
   certificates: "authorities",
+  signingRequests: "authorities",
   blobs: "content",
   content: "content",
   secrets: "content",

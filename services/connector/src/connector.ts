@@ -59,8 +59,10 @@ export interface ConnectorOptions {
 }
 
 export interface ConnectorHealth {
-  /** False where the connector can't do its work: its loops do not get through. */
+  /** False where the connector can't do its work: its loops do not get through, or it takes no sessions. */
   ok: boolean;
+  /** False where its loops have not got through for long: starting it again may mend that. */
+  isAlive: boolean;
   sessions: number;
   /** Since the last success; Infinity before the first. */
   patrolAgeMs: number;
@@ -115,6 +117,7 @@ export function createConnector(options: ConnectorOptions): Connector {
   const delivery = createDelivery({ desired, logger, ackTimeoutMs: settings.ackTimeoutMs });
   const reports = createReports({ store, bus, noteUpdate });
   let isDraining = false;
+  let startedAt = performance.now();
   let edge: EdgeServer | undefined;
   let unsubscribe: (() => void)[] = [];
 
@@ -219,6 +222,7 @@ export function createConnector(options: ConnectorOptions): Connector {
   }
 
   async function begin(): Promise<void> {
+    startedAt = performance.now();
     await Promise.all([ticketKeys.load(), authorities.refresh()]);
     await presence.start();
     edge = createEdgeServer({ edgeTls, ticketKeys, settings, logger });
@@ -284,9 +288,13 @@ export function createConnector(options: ConnectorOptions): Connector {
       const patrolAgeMs = patrol.loop.ageMs();
       const leaseAgeMs = presence.leaseAgeMs();
       const isListening = (edge?.address() ?? null) !== null && !isDraining;
-      const ok =
-        isListening && patrolAgeMs < 4 * settings.patrolIntervalMs && leaseAgeMs < 2 * settings.leaseMs;
-      return { ok, sessions: registry.size, patrolAgeMs, leaseAgeMs };
+      const areAges = (patrolMs: number, leaseMs: number): boolean =>
+        patrolMs < 4 * settings.patrolIntervalMs && leaseMs < 2 * settings.leaseMs;
+      const ok = isListening && areAges(patrolAgeMs, leaseAgeMs);
+      const runningMs = performance.now() - startedAt;
+      // Before its first success a loop has had as long as the connector runs.
+      const isAlive = areAges(Math.min(patrolAgeMs, runningMs), Math.min(leaseAgeMs, runningMs));
+      return { ok, isAlive, sessions: registry.size, patrolAgeMs, leaseAgeMs };
     },
     numbers,
     stats: () => ({ ...numbers(), loopDelay: monitor.read({ reset: true }) }),

@@ -1,3 +1,4 @@
+export { connectorSettings } from "./config.ts";
 export {
   createConnector,
   type Connector,

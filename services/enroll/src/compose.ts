@@ -19,6 +19,7 @@ import { createApp } from "./http/app.ts";
 import { createNumbers } from "./numbers.ts";
 import { countRenewals, createOutcomes } from "./outcomes.ts";
 import { createRateLimits } from "./rate-limits.ts";
+import { createSigningService } from "./signing/signing.service.ts";
 import { createServerTls } from "./tls/server-tls.ts";
 
 const dayMs = 86_400_000;
@@ -95,7 +96,10 @@ export function composeEnroll(options: EnrollOptions) {
   const holder = newId("enr");
   const outcomes = createOutcomes();
   const tls = createServerTls({ ...options, authority, intervalMs, now });
+  const renewer = countRenewals(services.renewer, outcomes);
+  const signing = createSigningService({ ...foundation, renewer, holder });
   const loops: WatchedLoop[] = [
+    { name: "lease", loop: signing.lease.loop },
     { name: "authorities", loop: createAuthorityMaintenance({ ...foundation, holder }) },
     { name: "open claims", loop: services.claims.recovery },
     ...tls.loops,
@@ -117,7 +121,6 @@ export function composeEnroll(options: EnrollOptions) {
     recovery: services.recovery,
     crls: createCrlService({ store, authority, now }),
   });
-  const renewer = countRenewals(services.renewer, outcomes);
   const numbers = createNumbers({ store, outcomes, tls: tls.enroll });
-  return { ...services, renewer, numbers, app, audit, authority, health, holder, loops, state, tls };
+  return { ...services, renewer, numbers, app, audit, authority, health, holder, loops, signing, state, tls };
 }

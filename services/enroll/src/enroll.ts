@@ -6,6 +6,7 @@ import {
   type CertificateRenewer,
   type Logger,
   type RequestMeasure,
+  type TlsFiles,
   type TlsMaterial,
   type TlsSource,
 } from "@rciots/runtime";
@@ -17,7 +18,6 @@ import type { Health } from "./health.ts";
 import type { TrustProxy } from "./http/app.ts";
 import type { Outcomes } from "./outcomes.ts";
 import type { RateLimitOptions } from "./rate-limits.ts";
-import type { TlsFiles } from "./tls/file-tls.ts";
 
 export interface EnrollOptions {
   store: Store;
@@ -87,7 +87,7 @@ const tlsLimits = { minVersion: "TLSv1.2", handshakeTimeout: 15_000 } as const;
 export function createEnroll(options: EnrollOptions): Enroll {
   const parts = composeEnroll(options);
   const { store, logger } = options;
-  const { authority, tls, audit, organizations, renewer, health, holder, loops, state } = parts;
+  const { authority, tls, audit, organizations, renewer, health, holder, loops, signing, state } = parts;
   const http = createHttpServer({
     listener: parts.app,
     host: options.host,
@@ -117,6 +117,7 @@ export function createEnroll(options: EnrollOptions): Enroll {
       useCertificate(tls.enroll.current());
       endTlsSubscription = tls.enroll.onChange(useCertificate);
       await http.start();
+      await signing.start();
       for (const { loop } of loops) loop.start();
       state.isStarted = true;
       logger.info({ ...http.address() }, "enrolment listens");
@@ -126,6 +127,7 @@ export function createEnroll(options: EnrollOptions): Enroll {
       endTlsSubscription();
       await http.stop();
       await Promise.all(loops.map(({ loop }) => loop.stop()));
+      await signing.stop();
       organizations.close();
       await parts.claims.drain();
       await audit.drain();

@@ -98,6 +98,8 @@ export interface Frontend {
   stop(): Promise<void>;
   address(): AddressInfo;
   health(): Promise<Health>;
+  /** Loops that have not succeeded for long, in words: starting the process again may mend them. */
+  staleLoops(): string[];
   /** Everything the API offers; what the OpenAPI document is made of. */
   routes: readonly Route[];
 }
@@ -186,7 +188,7 @@ export function createFrontend(options: FrontendOptions): Frontend {
     ...sockets.loops,
     ...clusters.loops,
   ];
-  const health = createHealth({ store, loops, logger, busFault: options.busFault });
+  const { report: health, staleLoops } = createHealth({ store, loops, logger, busFault: options.busFault });
   const app = createApp(options, routes, { health, identify, installFiles, clusters });
   const server = createHttpServer({ listener: app, host, port });
   const upgrades = createUpgrades(server.server);
@@ -196,6 +198,7 @@ export function createFrontend(options: FrontendOptions): Frontend {
   return {
     routes,
     health,
+    staleLoops,
     address: server.address,
     async start() {
       live.start();

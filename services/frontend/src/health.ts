@@ -17,7 +17,7 @@ export function createHealth(options: {
   logger: Logger;
   busFault?: (() => string | undefined) | undefined;
   now?: () => number;
-}): () => Promise<Health> {
+}): { report: () => Promise<Health>; staleLoops: () => string[] } {
   const { store, loops, logger, busFault = () => undefined, now = Date.now } = options;
   const startedAt = now();
 
@@ -31,16 +31,21 @@ export function createHealth(options: {
     }
   }
 
-  return async () => {
-    const stale = loops
+  const staleLoops = (): string[] =>
+    loops
       .filter(({ loop, intervalMs }) => {
         const graceMs = Math.max(60_000, intervalMs * 10);
         return Math.min(loop.ageMs(), now() - startedAt) > graceMs;
       })
       .map(({ name }) => `the loop for ${name} has not succeeded for a while`);
-    const apart = busFault();
-    const faults = [...(await storeFault()), ...(apart === undefined ? [] : [apart]), ...stale];
-    return { ok: faults.length === 0, faults };
+
+  return {
+    staleLoops,
+    async report() {
+      const apart = busFault();
+      const faults = [...(await storeFault()), ...(apart === undefined ? [] : [apart]), ...staleLoops()];
+      return { ok: faults.length === 0, faults };
+    },
   };
 }
 

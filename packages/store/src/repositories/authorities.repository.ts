@@ -23,6 +23,19 @@ export function createAuthorityRepository({ authorities }: Models) {
       return newestFirst(await authorities.find({ organizationId: null, kind }).lean<Authority[]>());
     },
 
+    /** Of the roots that count, newest first, in PEM; without their keys. Empty before enrolment has made one. */
+    async rootCertificates(): Promise<string> {
+      const found = await authorities
+        .find(
+          { organizationId: null, kind: "root", status: { $in: ["issuing", "accepted"] } },
+          { certificatePem: 1 },
+        )
+        .lean<Authority[]>();
+      return newestFirst(found)
+        .map((root) => root.certificatePem)
+        .join("");
+    },
+
     /** All of an organisation, newest first; retired ones too. */
     async listOfOrganization(organizationId: string): Promise<Authority[]> {
       return newestFirst(

@@ -1,8 +1,7 @@
 import { exportPrivateKeyPem, generateKeyPair } from "@rciots/ca";
-import { createLoop, type Logger, type Loop } from "@rciots/runtime";
+import { createLoop, type Logger, type Loop, type TlsHolder } from "@rciots/runtime";
 import { isIP } from "node:net";
 import type { CertificateAuthority } from "../authority/certificate-authority.ts";
-import type { TlsHolder } from "./tls-source.ts";
 
 /** Reached under these in any case: by the machine itself, in containers, in tests. */
 const ownNames = ["localhost", "127.0.0.1", "::1"];

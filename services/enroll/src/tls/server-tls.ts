@@ -1,8 +1,13 @@
-import type { Logger, Loop, TlsSource } from "@rciots/runtime";
+import {
+  createFileTls,
+  createTlsHolder,
+  type Logger,
+  type Loop,
+  type TlsFiles,
+  type TlsSource,
+} from "@rciots/runtime";
 import type { CertificateAuthority } from "../authority/certificate-authority.ts";
-import { createFileTls, type TlsFiles } from "./file-tls.ts";
 import { createIssuedTls } from "./issued-tls.ts";
-import { createTlsHolder } from "./tls-source.ts";
 
 export interface ServerTls {
   /** Of the enrolment endpoint. */

@@ -1,8 +1,10 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { createSecureContext } from "node:tls";
-import { createLoop, errorMessage, type Logger, type Loop } from "@rciots/runtime";
-import type { TlsHolder } from "./tls-source.ts";
+import { errorMessage } from "../app-error.ts";
+import type { Logger } from "../logger.ts";
+import { createLoop, type Loop } from "../loop.ts";
+import type { TlsHolder } from "./tls-holder.ts";
 
 export interface TlsFiles {
   /** PEM: the certificate, then its intermediates. */

@@ -1,4 +1,4 @@
-import type { TlsMaterial, TlsSource } from "@rciots/runtime";
+import type { TlsMaterial, TlsSource } from "../ports.ts";
 
 export interface TlsHolder extends TlsSource {
   set(material: TlsMaterial): void;
@@ -12,8 +12,7 @@ export function createTlsHolder(): TlsHolder {
   return {
     isSet: () => material !== undefined,
     current() {
-      if (material === undefined)
-        throw new Error("There is no server certificate before enrolment has started.");
+      if (material === undefined) throw new Error("There is no server certificate yet.");
       return material;
     },
     onChange(listener) {
