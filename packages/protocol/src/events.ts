@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { commandReports } from "./commands.ts";
 import { digestField, factsField, idField, messageField } from "./fields.ts";
 import { limits } from "./limits.ts";
 import { remoteCalls } from "./remote-calls.ts";
@@ -140,6 +141,7 @@ export const deviceCalls = {
       notAfter: z.iso.datetime(),
     }),
   },
+  ...commandReports,
 } as const;
 
 /** Calls the platform makes. */
@@ -247,6 +249,8 @@ export const callErrors = [
   "revision_unknown",
   "digest_mismatch",
   "digest_unknown",
+  "command_unknown",
+  "command_denied",
   "internal_error",
 ] as const;
 export type CallErrorCode = (typeof callErrors)[number];

@@ -1,4 +1,15 @@
 export {
+  commandEnvironment,
+  commandOutcomes,
+  commandPlace,
+  commandProgram,
+  commandSpec,
+  interpreters,
+  type CommandOutcome,
+  type CommandPlace,
+  type CommandProgram,
+} from "./commands.ts";
+export {
   caAnswer,
   enrollmentErrors,
   enrollRequest,

@@ -19,6 +19,24 @@ export const limits = {
   /** Largest page of `manifests:diff`, and the largest object in it, before or after, as JSON. */
   diffPageBytes: 524_288,
   diffSideBytes: 131_072,
+  /** Largest script, and largest standard input, of a command. */
+  commandScriptBytes: 65_536,
+  commandInputBytes: 65_536,
+  /** Arguments of a command, and the largest of them. */
+  commandArguments: 128,
+  commandArgumentBytes: 8_192,
+  /** Variables a command is given, and the largest value. */
+  commandVariables: 64,
+  commandVariableBytes: 4_096,
+  /** The longest a command may run. */
+  commandTimeoutMs: 86_400_000,
+  /** Output of a command that is kept: half of it from the beginning, half from the end. */
+  commandOutputBytes: 1_048_576,
+  /** Output in one `command:output`, and the largest piece of it. */
+  commandMessageBytes: 65_536,
+  commandPieceBytes: 32_768,
+  /** Commands that run on a device at once. */
+  commandsPerDevice: 8,
   /** Characters of a message for people. */
   messageChars: 2_048,
   deviceNameChars: 63,

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { commandCalls } from "./commands.ts";
 import { digestField, messageField } from "./fields.ts";
 import { limits } from "./limits.ts";
 
@@ -65,6 +66,7 @@ export const remoteCalls = {
       items: z.array(diffItem).max(limits.diffObjects),
     }),
   },
+  ...commandCalls,
 } as const;
 
 export type RemoteEvent = keyof typeof remoteCalls;

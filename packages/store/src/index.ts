@@ -15,6 +15,18 @@ export type {
   LabelCondition,
   TemplateUsage,
 } from "./repositories/devices.repository.ts";
+export type {
+  CommandEndWrite,
+  CommandOutputWrite,
+  ReportedExecution,
+} from "./repositories/command-reports.repository.ts";
+export type {
+  ExecutionChange,
+  ExecutionFilter,
+  RunChange,
+  RunFilter,
+} from "./repositories/command-runs.repository.ts";
+export type { ScriptChange } from "./repositories/scripts.repository.ts";
 export type { TunnelChange, TunnelReport } from "./repositories/tunnels.repository.ts";
 export type { TemplateChange, TemplateName } from "./repositories/templates.repository.ts";
 export { authorityNumber } from "./repositories/authorities.repository.ts";

@@ -1,5 +1,13 @@
 import { Schema, type Connection } from "mongoose";
-import type { DesiredState, Facts, ObjectStatus, RevisionState, StatusReport } from "@rciots/protocol";
+import type {
+  CommandPlace,
+  CommandProgram,
+  DesiredState,
+  Facts,
+  ObjectStatus,
+  RevisionState,
+  StatusReport,
+} from "@rciots/protocol";
 
 /*
  * The documents of the product. All identifiers are `newId` strings, all times are Dates, every document that
@@ -510,6 +518,142 @@ export interface TunnelUsage {
   lastUsedAt: Date | null;
 }
 
+/** Something that is run on devices, once on each. */
+export interface CommandRun {
+  _id: string;
+  organizationId: string;
+  /** For people: the script's name, or what runs. */
+  title: string;
+  /** The saved script it was made of, as that was then. */
+  scriptId: string | null;
+  place: CommandPlace;
+  program: CommandProgram;
+  workingDirectory: string | null;
+  /** Names of the variables and whether there is standard input; the values are sealed. */
+  environmentNames: string[];
+  hasInput: boolean;
+  /** JSON `{environment, input}`, sealed with the organisation's data key. */
+  sealedInput: Sealed;
+  timeoutMs: number;
+  graceMs: number;
+  /** Which devices were asked for; which those were is in the executions. */
+  target: { deviceIds: string[] } | { selector: Record<string, unknown> };
+  /** Devices it runs on at once. */
+  concurrency: number;
+  stopOnFailure: boolean;
+  /** Until when it waits for devices that are offline; null: it leaves them out. */
+  waitUntil: Date | null;
+  /** `preparing`: the executions are being stored. */
+  state: "preparing" | "running" | "finished";
+  /** Why what has not begun is not begun any more. */
+  stopped: { reason: "canceled" | "failure" | "interrupted"; by: string | null; at: Date } | null;
+  deviceCount: number;
+  /** Executions by state, once it has finished. */
+  counts: Partial<Record<ExecutionState, number>> | null;
+  createdBy: { id: string; name: string };
+  createdAt: Date;
+  finishedAt: Date | null;
+  expiresAt: Date;
+}
+
+export type ExecutionState =
+  /** Not begun yet. */
+  | "pending"
+  /** The device was asked; whether it began is not known yet. */
+  | "starting"
+  | "running"
+  | "succeeded"
+  /** It ended with another code than 0 or by a signal, or could not be run. */
+  | "failed"
+  | "timed_out"
+  | "canceled"
+  /** By the device's own rules, its agent, or a switch. */
+  | "refused"
+  /** Left out, because the device was offline. */
+  | "offline"
+  /** The device did not come back in time. */
+  | "expired"
+  /** Not begun, because another one failed. */
+  | "skipped"
+  /** It may have run; how it ended is not known. */
+  | "lost";
+
+/** A command on one device. */
+export interface CommandExecution {
+  _id: string;
+  organizationId: string;
+  runId: string;
+  deviceId: string;
+  /** As it was then. */
+  deviceName: string;
+  state: ExecutionState;
+  message: string | null;
+  exitCode: number | null;
+  signal: string | null;
+  /** When the device was first asked; null: it was never. */
+  attemptedAt: Date | null;
+  /** Not looked at before. */
+  nextAt: Date;
+  /** Given up when nothing was heard until then. */
+  deadlineAt: Date | null;
+  cancelAt: Date | null;
+  startedAt: Date | null;
+  finishedAt: Date | null;
+  /** What it wrote, what was left out included. */
+  outputBytes: number;
+  createdAt: Date;
+  expiresAt: Date;
+}
+
+export interface OutputPiece {
+  stream: "stdout" | "stderr";
+  text: string;
+}
+
+export interface CommandOutput {
+  /** `<executionId>:<offset>`: the same output that comes again is stored once. */
+  _id: string;
+  organizationId: string;
+  executionId: string;
+  /** Bytes that were written before it. */
+  offset: number;
+  bytes: number;
+  pieces: OutputPiece[];
+  expiresAt: Date;
+}
+
+export interface ScriptParameter {
+  /** Of the variable in the script's environment. */
+  name: string;
+  description: string;
+  defaultValue: string | null;
+}
+
+/** Kept to be run again. */
+export interface Script {
+  _id: string;
+  organizationId: string;
+  name: string;
+  description: string;
+  interpreter: string;
+  text: string;
+  parameters: ScriptParameter[];
+  timeoutMs: number;
+  createdBy: string;
+  createdAt: Date;
+  updatedAt: Date;
+  version: number;
+}
+
+/** Whether commands may run in an organisation, or on a device; where there is none, they may. */
+export interface CommandSwitch {
+  /** Of the organisation or the device. */
+  _id: string;
+  organizationId: string;
+  enabled: boolean;
+  changedAt: Date;
+}
+
 // Documents are validated where they enter (zod at the edges); mongoose casts and indexes. `minimize` off keeps
 // empty maps, `strict: throw` refuses a field nobody declared.
 const options = { versionKey: false, minimize: false, strict: "throw", id: false } as const;
@@ -899,6 +1043,108 @@ tunnel.index({ organizationId: 1, _id: -1 });
 tunnel.index({ deviceId: 1, _id: -1 });
 tunnel.index({ connectorId: 1 });
 
+const commandRun = new Schema<CommandRun>(
+  {
+    _id: id,
+    organizationId: id,
+    title: text,
+    scriptId: textOrNull,
+    place: mixed,
+    program: mixed,
+    workingDirectory: textOrNull,
+    environmentNames: strings,
+    hasInput: boolean,
+    sealedInput: text,
+    timeoutMs: number,
+    graceMs: number,
+    target: mixed,
+    concurrency: number,
+    stopOnFailure: boolean,
+    waitUntil: dateOrNull,
+    state: text,
+    stopped: mixedOrNull,
+    deviceCount: number,
+    counts: mixedOrNull,
+    createdBy: mixed,
+    createdAt: date,
+    finishedAt: dateOrNull,
+    expiresAt: date,
+  },
+  options,
+);
+commandRun.index({ organizationId: 1, _id: -1 });
+commandRun.index({ state: 1, _id: 1 });
+commandRun.index({ expiresAt: 1 }, { expireAfterSeconds: 0 });
+
+const commandExecution = new Schema<CommandExecution>(
+  {
+    _id: id,
+    organizationId: id,
+    runId: id,
+    deviceId: id,
+    deviceName: text,
+    state: text,
+    message: textOrNull,
+    exitCode: numberOrNull,
+    signal: textOrNull,
+    attemptedAt: dateOrNull,
+    nextAt: date,
+    deadlineAt: dateOrNull,
+    cancelAt: dateOrNull,
+    startedAt: dateOrNull,
+    finishedAt: dateOrNull,
+    outputBytes: number,
+    createdAt: date,
+    expiresAt: date,
+  },
+  options,
+);
+commandExecution.index({ runId: 1, _id: 1 });
+commandExecution.index({ runId: 1, state: 1, _id: 1 });
+commandExecution.index({ organizationId: 1, deviceId: 1, _id: -1 });
+commandExecution.index({ expiresAt: 1 }, { expireAfterSeconds: 0 });
+
+const commandOutput = new Schema<CommandOutput>(
+  {
+    _id: id,
+    organizationId: id,
+    executionId: id,
+    offset: number,
+    bytes: number,
+    pieces: mixed,
+    expiresAt: date,
+  },
+  options,
+);
+commandOutput.index({ executionId: 1, offset: 1 });
+commandOutput.index({ expiresAt: 1 }, { expireAfterSeconds: 0 });
+
+const script = new Schema<Script>(
+  {
+    _id: id,
+    organizationId: id,
+    name: text,
+    description: anyText,
+    interpreter: text,
+    text,
+    parameters: mixed,
+    timeoutMs: number,
+    createdBy: text,
+    createdAt: date,
+    updatedAt: date,
+    version: number,
+  },
+  options,
+);
+script.index({ organizationId: 1, name: 1 }, { unique: true });
+script.index({ organizationId: 1, _id: -1 });
+
+const commandSwitch = new Schema<CommandSwitch>(
+  { _id: id, organizationId: id, enabled: boolean, changedAt: date },
+  options,
+);
+commandSwitch.index({ organizationId: 1 });
+
 const lease = new Schema<Lease>({ _id: id, holder: text, expiresAt: date, address: textOrNull }, options);
 const signingRequest = new Schema<SigningRequest>(
   {
@@ -943,6 +1189,11 @@ export function createModels(connection: Connection) {
     leases: connection.model("Lease", lease, "leases"),
     signingRequests: connection.model("SigningRequest", signingRequest, "signingRequests"),
     tunnels: connection.model("Tunnel", tunnel, "tunnels"),
+    commandRuns: connection.model("CommandRun", commandRun, "commandRuns"),
+    commandExecutions: connection.model("CommandExecution", commandExecution, "commandExecutions"),
+    commandOutputs: connection.model("CommandOutput", commandOutput, "commandOutputs"),
+    commandSwitches: connection.model("CommandSwitch", commandSwitch, "commandSwitches"),
+    scripts: connection.model("Script", script, "scripts"),
     platformValues: connection.model("PlatformValue", platformValue, "platformValues"),
   };
 }

@@ -6,6 +6,9 @@ import { createAccountRepository } from "./repositories/accounts.repository.ts";
 import { createAuthorityRepository } from "./repositories/authorities.repository.ts";
 import { createBlobRepository } from "./repositories/blobs.repository.ts";
 import { createCertificateRepository } from "./repositories/certificates.repository.ts";
+import { createCommandReportRepository } from "./repositories/command-reports.repository.ts";
+import { createCommandRunRepository } from "./repositories/command-runs.repository.ts";
+import { createCommandSwitchRepository } from "./repositories/command-switches.repository.ts";
 import { createContentRepository } from "./repositories/content.repository.ts";
 import { createDeviceEnrollmentRepository } from "./repositories/device-enrollment.repository.ts";
 import { createDeviceRevisionRepository } from "./repositories/device-revisions.repository.ts";
@@ -18,6 +21,7 @@ import { createLeaseRepository } from "./repositories/leases.repository.ts";
 import { createOrganizationRepository } from "./repositories/organizations.repository.ts";
 import { createPlatformValueRepository } from "./repositories/platform-values.repository.ts";
 import { createProvisioningTokenRepository } from "./repositories/provisioning-tokens.repository.ts";
+import { createScriptRepository } from "./repositories/scripts.repository.ts";
 import { createSecondFactorRepository } from "./repositories/second-factors.repository.ts";
 import { createSecretRepository } from "./repositories/secrets.repository.ts";
 import { createUserDirectoryRepository } from "./repositories/user-directory.repository.ts";
@@ -49,6 +53,9 @@ export async function createStore(options: {
     authorities: createAuthorityRepository(models),
     blobs: createBlobRepository(models),
     certificates: createCertificateRepository(models),
+    commandReports: createCommandReportRepository(models),
+    commandRuns: createCommandRunRepository(models),
+    commandSwitches: createCommandSwitchRepository(models),
     content: createContentRepository(models),
     deviceEnrollment: createDeviceEnrollmentRepository(models),
     deviceRevisions: createDeviceRevisionRepository(models),
@@ -61,6 +68,7 @@ export async function createStore(options: {
     organizations: createOrganizationRepository(models),
     platformValues: createPlatformValueRepository(models),
     provisioningTokens: createProvisioningTokenRepository(models),
+    scripts: createScriptRepository(models),
     secondFactors: createSecondFactorRepository(models),
     secrets: createSecretRepository(models),
     signingRequests: createSigningRequestRepository(models),

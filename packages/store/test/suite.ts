@@ -29,6 +29,10 @@ export const testedIn: Record<RepositoryName, string> = {
   deviceRevisions: "sessions",
   deviceSessions: "sessions",
   tunnels: "tunnels",
+  commandReports: "commands",
+  commandRuns: "commands",
+  commandSwitches: "commands",
+  scripts: "commands",
 };
 
 /** What the tests of one file share; ready when its first test begins. */
