@@ -23,6 +23,7 @@ import type { SessionEnd } from "./channel/session-fault.ts";
 import type { Session } from "./channel/session.ts";
 import type { Trust } from "./channel/trust.ts";
 import { createClusterApi, type ClusterApiLimit } from "./cluster-api/cluster-api.ts";
+import { createCommands, type CommandOptions } from "./command/commands.ts";
 import { certificateLife } from "./identity/certificate-life.ts";
 import { createIdentityKeeper } from "./identity/identity-keeper.ts";
 import type { DeviceIdentity, IdentityStore } from "./identity/identity.store.ts";
@@ -58,6 +59,8 @@ export interface AgentOptions {
   tunnels?: AllowList | undefined;
   /** What the platform may ask of the device's cluster on behalf of people. Absent: nothing. */
   clusterApi?: ClusterApiLimit | undefined;
+  /** What the platform may have it run. Absent: nothing, and hello says so. */
+  commands?: CommandOptions | undefined;
   logger: Logger;
   /** Between two looks at what may have been missed: a cluster, a lost revision. Default: a minute. */
   patrolIntervalMs?: number;
@@ -151,6 +154,10 @@ export function createAgent(options: AgentOptions): Agent {
     report: (report) => outbox.add(report),
     logger,
   });
+  const commands =
+    options.commands === undefined
+      ? undefined
+      : createCommands({ ...options.commands, cluster: () => workloads.cluster(), logger });
   const handlers: PlatformHandlers = {
     "desired:changed": (desired) => {
       delivery.offer(desired);
@@ -165,6 +172,7 @@ export function createAgent(options: AgentOptions): Agent {
       return {};
     },
     "manifests:diff": (request) => workloads.diff(request),
+    ...(commands === undefined ? {} : { "command:start": commands.start, "command:cancel": commands.cancel }),
   };
   const streams = acceptStreams({
     tcp: options.tunnels === undefined ? undefined : createTunnels({ allowList: options.tunnels, logger }),
@@ -228,6 +236,7 @@ export function createAgent(options: AgentOptions): Agent {
       capabilities: [
         ...(workloads.sink() === undefined ? [] : ["manifests", manifestsDiff]),
         ...streams.capabilities,
+        ...(commands?.capabilities ?? []),
       ],
       facts,
     };
@@ -238,6 +247,7 @@ export function createAgent(options: AgentOptions): Agent {
     [session, sessionId, lastEnd] = [live, answer.sessionId, undefined];
     renewal.attach(live);
     outbox.attach(live);
+    commands?.attach(live);
     delivery.attach(live);
     delivery.offer(answer.desired);
     logger.info({ sessionId, revision: answer.desired.revision }, "connected to the platform");
@@ -248,6 +258,7 @@ export function createAgent(options: AgentOptions): Agent {
     [session, sessionId, lastEnd] = [undefined, undefined, end];
     renewal.detach();
     outbox.detach();
+    commands?.detach();
     delivery.detach();
     if (end.code === "platform_certificate_dates") void explainDates();
     if (phase === "connected") enter("connecting");
@@ -306,6 +317,8 @@ export function createAgent(options: AgentOptions): Agent {
     try {
       await workloads.decommission({ wipe });
     } finally {
+      await commands?.stop();
+      await commands?.forget();
       await keeper.forget();
       stopping.abort();
     }
@@ -314,6 +327,7 @@ export function createAgent(options: AgentOptions): Agent {
   async function live(): Promise<AgentOutcome> {
     enter("enrolling");
     const identity = await keeper.obtain(stopping.signal);
+    await commands?.begin();
     await beginWorkloads(identity);
     if (workloads.sink() === undefined)
       logger.warn({}, "no cluster was found: this device takes no manifests");
@@ -351,6 +365,7 @@ export function createAgent(options: AgentOptions): Agent {
     stopping.abort();
     await stopInOrder(
       [
+        { name: "commands", stop: async () => commands?.stop() },
         { name: "workloads", stop: () => workloads.stop() },
         { name: "renewal", stop: () => renewal.stop() },
         { name: "patrol", stop: async () => patrolling },
@@ -368,7 +383,7 @@ export function createAgent(options: AgentOptions): Agent {
     },
     async stop() {
       // While the session still stands, so that the last report gets through.
-      await workloads.stop();
+      await Promise.all([workloads.stop(), commands?.stop()]);
       stopping.abort();
       await running;
     },

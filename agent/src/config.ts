@@ -15,6 +15,7 @@ import {
   type LogLevel,
   type ProxyChoice,
 } from "@rciots/runtime";
+import { commandPlaces, parseCommandRules, type CommandRules } from "./command/command-rules.ts";
 import { parseFingerprint, splitPem, type Trust } from "./channel/trust.ts";
 import type { ClusterApiLimit } from "./cluster-api/cluster-api.ts";
 import { parseAllowList, type AllowList } from "./tunnel/allow-list.ts";
@@ -124,6 +125,26 @@ const settings = {
       fallback: "off",
     }),
   ),
+  commands: config.required(
+    config.oneOf({
+      env: "RCIOTS_COMMANDS",
+      about:
+        "Where the platform may run commands: on the device itself (host), in Pods of its cluster, or both (on).",
+      values: commandPlaces,
+      fallback: "off",
+    }),
+  ),
+  commandAllow: config.text({
+    env: "RCIOTS_COMMAND_ALLOW",
+    about:
+      "Which commands: regular expressions for whole commands, or sha256: and the digest of a script, one a line.",
+    fallbackText: "all that are not denied",
+  }),
+  commandDeny: config.text({
+    env: "RCIOTS_COMMAND_DENY",
+    about: "Which commands never: regular expressions for a part of a command, one a line. It wins.",
+    fallbackText: "none",
+  }),
   healthPort: config.port({
     env: "RCIOTS_HEALTH_PORT",
     about: "Serves /healthz and /readyz on this port.",
@@ -170,6 +191,7 @@ export interface AgentConfig {
   headers: Record<string, string> | undefined;
   tunnels: AllowList;
   clusterApi: ClusterApiLimit;
+  commands: CommandRules;
   healthPort: number | undefined;
   healthHost: string;
   logLevel: LogLevel;
@@ -204,10 +226,18 @@ export function loadAgentConfig(
     proxyFor: check("RCIOTS_PROXY", () => chooseProxy(given.proxy, env)),
     headers: check("RCIOTS_HEADER", () => parseHeaders(given.header)),
     tunnels: check("RCIOTS_TUNNEL_ALLOW", () => parseAllowList(given.tunnelAllow ?? [])),
+    commands: check("RCIOTS_COMMAND_ALLOW, RCIOTS_COMMAND_DENY", () =>
+      parseCommandRules({
+        places: given.commands ?? "off",
+        allow: given.commandAllow,
+        deny: given.commandDeny,
+      }),
+    ),
     platform: check("RCIOTS_PLATFORM_URL", () => requireHttps(given.platformUrl)),
   };
-  const { deviceName: name, labels, trust, proxyFor, headers, tunnels } = result;
-  const isWhole = name !== undefined && trust !== undefined && tunnels !== undefined;
+  const { deviceName: name, labels, trust, proxyFor, headers, tunnels, commands } = result;
+  const isWhole =
+    name !== undefined && trust !== undefined && tunnels !== undefined && commands !== undefined;
   if (faults.length > 0 || loaded === undefined || !isWhole || !proxyFor) throw new ConfigError(faults);
   const stateDir = loaded.stateDir ?? defaultStateDir(surroundings);
   const {
@@ -217,6 +247,8 @@ export function loadAgentConfig(
     header,
     proxy: _proxy,
     tunnelAllow: _allow,
+    commandAllow: _commandAllow,
+    commandDeny: _commandDeny,
     ...rest
   } = loaded;
   const shownHeader = header === undefined ? {} : { header: "[redacted]" };
@@ -229,6 +261,7 @@ export function loadAgentConfig(
     proxyFor,
     headers,
     tunnels,
+    commands,
     stateDir,
     shown: { ...redactSettings(settings, loaded), ...shownHeader, deviceName: name, stateDir },
   });
@@ -238,8 +271,20 @@ export function loadAgentConfig(
 export const describeAgentSettings = (): string => describeSettings(settings);
 
 type Given = Partial<
-  Record<"deviceName" | "nodeName" | "caFile" | "caFingerprint" | "proxy" | "header" | "platformUrl", string>
+  Record<
+    | "deviceName"
+    | "nodeName"
+    | "caFile"
+    | "caFingerprint"
+    | "proxy"
+    | "header"
+    | "platformUrl"
+    | "commandAllow"
+    | "commandDeny",
+    string
+  >
 > & {
+  commands?: (typeof commandPlaces)[number];
   labels?: string[];
   tunnelAllow?: string[];
 };

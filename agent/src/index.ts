@@ -9,6 +9,8 @@ export {
 export { parseProxy, type Proxy, type ProxyChoice } from "@rciots/runtime";
 export type { SessionEnd } from "./channel/session-fault.ts";
 export { parseFingerprint, type Trust } from "./channel/trust.ts";
+export { parseCommandRules, type CommandRules } from "./command/command-rules.ts";
+export type { CommandOptions } from "./command/commands.ts";
 export { readHostFacts } from "./facts/host-facts.ts";
 export { createCertificateRequest, createDeviceKey } from "./identity/certificate-request.ts";
 export { createFileIdentityStore } from "./identity/file.identity-store.ts";

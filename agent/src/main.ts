@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { homedir } from "node:os";
+import { join } from "node:path";
 import {
   ConfigError,
   createLogger,
@@ -68,6 +69,12 @@ async function runAgent(config: Readonly<AgentConfig>, logger: Logger): Promise<
     agentVersion,
     tunnels: config.tunnels,
     clusterApi: config.clusterApi,
+    commands: {
+      rules: config.commands,
+      store: createFileStateStore({ dir: join(stateDir, "commands") }),
+      folder: join(stateDir, "scripts"),
+      environment: commandEnvironment(process.env),
+    },
     logger,
   });
   const health =
@@ -84,6 +91,24 @@ async function runAgent(config: Readonly<AgentConfig>, logger: Logger): Promise<
   await health?.stop();
   await lock.release();
   return outcome;
+}
+
+/** Of the agent's own environment, which holds secrets, commands get what programs need and nothing else. */
+function commandEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
+  const names = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "XDG_RUNTIME_DIR",
+  ];
+  const entries = names.map((name) => [name, env[name] ?? ""] as const).filter(([, value]) => value !== "");
+  return { HOME: homedir(), ...Object.fromEntries(entries) };
 }
 
 /** A Secret survives the pod; a file survives the process. */

@@ -32,6 +32,26 @@ const bundle = {
 const page = { revision: 1, page: 0, pages: 1, objects: [object] };
 const status = { revision: 1, digest, state: "healthy", counts: { Current: 1 } };
 const diff = { position: 0, changedOnly: false, budgetMs: 5_000 };
+const commandId = "cex_01ARZ3NDEKTSV4RRFFQ69G5FAV";
+const start = {
+  id: commandId,
+  place: { kind: "host" },
+  program: { kind: "argv", argv: ["uptime"] },
+  environment: {},
+  timeoutMs: 60_000,
+  graceMs: 5_000,
+};
+const script = { kind: "script", interpreter: "sh", text: "uptime\n", arguments: [] };
+const inPod = { kind: "pod", namespace: "apps", pod: "web-0" };
+const piece = { stream: "stdout", text: "x" };
+const output = { id: commandId, offset: 0, pieces: [piece] };
+const end = {
+  id: commandId,
+  outcome: "exited",
+  exitCode: 0,
+  outputBytes: 1,
+  finishedAt: "2030-01-01T00:00:00Z",
+};
 const hello = { versions: [1], agentVersion: "1", capabilities: [], facts: {} };
 
 /** For each event: payloads that are good, and payloads that are wrong in one thing. */
@@ -100,6 +120,51 @@ const cases: Record<DeviceEvent | PlatformEvent, { good: unknown[]; bad: unknown
       { ...diff, budgetMs: 60_000 },
       { ...diff, digest: "x" },
       { ...diff, namespace: "kube-system" },
+    ],
+  },
+  "command:start": {
+    good: [
+      start,
+      { ...start, program: script, environment: { A: "b" }, input: "in", workingDirectory: "/tmp" },
+      { ...start, place: inPod, program: { ...script, interpreter: "/usr/bin/env" } },
+    ],
+    bad: [
+      { ...start, id: "cex_1" },
+      { ...start, program: { kind: "argv", argv: [] } },
+      { ...start, program: { kind: "argv", argv: ["a\0b"] } },
+      { ...start, program: { kind: "argv", argv: Array(9).fill("x".repeat(limits.commandArgumentBytes)) } },
+      { ...start, program: { ...script, interpreter: "sh -c" } },
+      { ...start, program: { ...script, text: "x".repeat(limits.commandScriptBytes + 1) } },
+      { ...start, program: { ...script, text: "ü".repeat(limits.commandScriptBytes / 2 + 1) } },
+      { ...start, environment: { "A=B": "c" } },
+      { ...start, workingDirectory: "tmp" },
+      { ...start, timeoutMs: limits.commandTimeoutMs + 1 },
+      { ...start, place: { ...inPod, labelSelector: "a=b" } },
+      { ...start, place: { kind: "pod", namespace: "apps" } },
+      { ...start, place: { ...inPod, pod: "../../secrets" } },
+    ],
+  },
+  "command:cancel": {
+    good: [{ id: commandId, reason: "Cancelled." }],
+    bad: [{ id: commandId }, { id: "x", reason: "" }],
+  },
+  "command:output": {
+    good: [output, { ...output, pieces: [piece, { stream: "stderr", text: "\0" }] }],
+    bad: [
+      { ...output, offset: -1 },
+      { ...output, pieces: [] },
+      { ...output, pieces: [{ ...piece, text: "" }] },
+      { ...output, pieces: [{ ...piece, stream: "stdin" }] },
+      { ...output, pieces: Array(3).fill({ ...piece, text: "x".repeat(limits.commandPieceBytes) }) },
+    ],
+  },
+  "command:end": {
+    good: [end, { ...end, outcome: "signaled", exitCode: undefined, signal: "SIGKILL", message: "m" }],
+    bad: [
+      { ...end, outcome: "done" },
+      { ...end, finishedAt: "now" },
+      { ...end, outputBytes: -1 },
+      { ...end, exitCode: 1.5 },
     ],
   },
 };

@@ -15,6 +15,8 @@ export interface BusEvents {
   "template:changed": { organizationId: string; templateId: string };
   /** Events were stored; which kinds, each once. Every change an operator makes is among them. For live views. */
   "event:added": { organizationId: string; kinds: string[] };
+  /** Runs of commands began, wrote, ended or were stopped; `hasEnded`: on a device or as a whole. */
+  "command:changed": { organizationId: string; runIds: string[]; hasEnded: boolean };
   /** A person signed out, lost a token, or has another role: who acts for it is judged again now. */
   "account:changed": { userId: string };
 }

@@ -583,6 +583,9 @@ export interface CommandExecution {
   _id: string;
   organizationId: string;
   runId: string;
+  /** Of the run, as is who began it. */
+  title: string;
+  createdBy: CommandRun["createdBy"];
   deviceId: string;
   /** As it was then. */
   deviceName: string;
@@ -1081,6 +1084,8 @@ const commandExecution = new Schema<CommandExecution>(
     _id: id,
     organizationId: id,
     runId: id,
+    title: text,
+    createdBy: mixed,
     deviceId: id,
     deviceName: text,
     state: text,

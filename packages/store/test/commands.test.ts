@@ -50,6 +50,8 @@ function newExecution(
     _id: orderedId("cex", made),
     organizationId: of.organizationId,
     runId: of._id,
+    title: "uptime",
+    createdBy: { id: "usr_test", name: "test" },
     deviceId: newId("dev"),
     deviceName: `edge-${made}`,
     state: "pending",
@@ -150,6 +152,9 @@ describeStore("commands", (context) => {
     const which = { runId: run._id, executionId: one._id };
     assert.equal(await commandRuns.move(which, ["pending"], change), 1);
     assert.equal(await commandRuns.move(which, ["pending"], change), 0);
+    assert.equal(await commandRuns.requestCancel({ runId: run._id }, at(3)), 2);
+    assert.equal(await commandRuns.requestCancel(which, at(4)), 0);
+    assert.deepEqual((await commandRuns.findExecution(run.organizationId, one._id))?.cancelAt, at(3));
     assert.equal(
       await commandRuns.move({ runId: run._id }, ["pending", "starting"], { state: "canceled" }),
       2,

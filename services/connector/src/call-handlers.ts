@@ -1,5 +1,6 @@
 import type { CertificateRenewer } from "@rciots/runtime";
 import { createBundleReader } from "./bundle.handler.ts";
+import type { CommandReports } from "./command-reports.service.ts";
 import type { DesiredReader, DesiredStatePort } from "./desired.service.ts";
 import type { CallHandlers } from "./dispatcher.ts";
 import type { HelloHandler } from "./hello.handler.ts";
@@ -14,11 +15,12 @@ export function createCallHandlers(options: {
   desired: DesiredReader;
   desiredState: DesiredStatePort;
   reports: Reports;
+  commandReports: CommandReports;
   renewer: CertificateRenewer;
   settings: ConnectorSettings;
   now: () => number;
 }): CallHandlers {
-  const { helloHandler, desired, desiredState, reports, renewer, settings, now } = options;
+  const { helloHandler, desired, desiredState, reports, commandReports, renewer, settings, now } = options;
   return {
     "session:hello": (session, request) => helloHandler.hello(session, request),
     async "desired:get"(session) {
@@ -37,6 +39,14 @@ export function createCallHandlers(options: {
     },
     async "facts:report"(session, { facts }) {
       await reports.facts(session, facts);
+      return {};
+    },
+    async "command:output"(session, output) {
+      await commandReports.output(session, output);
+      return {};
+    },
+    async "command:end"(session, end) {
+      await commandReports.end(session, end);
       return {};
     },
     "certificate:renew": createRenewalHandler({ renewer, settings, now }),

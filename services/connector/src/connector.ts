@@ -12,6 +12,7 @@ import {
 import type { Store } from "@rciots/store";
 import { createAdmission } from "./admission.service.ts";
 import { createCallHandlers } from "./call-handlers.ts";
+import { createCommandReports } from "./command-reports.service.ts";
 import { createDelivery } from "./delivery.service.ts";
 import { createDesiredReader, type DesiredStatePort } from "./desired.service.ts";
 import { serveDeviceCalls } from "./device-calls.service.ts";
@@ -116,6 +117,7 @@ export function createConnector(options: ConnectorOptions): Connector {
   const desired = createDesiredReader({ store, desiredState });
   const delivery = createDelivery({ desired, logger, ackTimeoutMs: settings.ackTimeoutMs });
   const reports = createReports({ store, bus, noteUpdate });
+  const commandReports = createCommandReports({ store, bus });
   let isDraining = false;
   let startedAt = performance.now();
   let edge: EdgeServer | undefined;
@@ -197,6 +199,7 @@ export function createConnector(options: ConnectorOptions): Connector {
     desired,
     desiredState,
     reports,
+    commandReports,
     renewer,
     settings,
     now,
@@ -260,7 +263,7 @@ export function createConnector(options: ConnectorOptions): Connector {
     await tunnels?.stop();
     await drainSessions(registry, settings);
     await edge?.close();
-    await Promise.all([delivery.drain(), reports.drain(), desired.drain()]);
+    await Promise.all([delivery.drain(), reports.drain(), commandReports.drain(), desired.drain()]);
     await presence.stop();
     updates.flush();
     monitor.stop();

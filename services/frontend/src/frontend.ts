@@ -89,6 +89,8 @@ export interface FrontendOptions {
   overlayIntervalMs?: number;
   /** How often it is noted how many devices are online and healthy; default 5 minutes. */
   historySampleMs?: number;
+  /** How often commands are looked at that have not finished; default 2 s. */
+  commandIntervalMs?: number;
   live?: Partial<LiveSettings>;
   sockets?: Partial<SocketSettings>;
 }

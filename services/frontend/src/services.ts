@@ -12,6 +12,12 @@ import { createPasswords } from "./auth/password.ts";
 import { kubeconfigRoutes } from "./cluster-api/kubeconfig.routes.ts";
 import { connectRoutes } from "./connect/connect.routes.ts";
 import { createConnectService } from "./connect/connect.service.ts";
+import { createCommandDispatcher } from "./commands/command-dispatcher.ts";
+import { commandRunRoutes } from "./commands/command-runs.routes.ts";
+import { createCommandRunsService } from "./commands/command-runs.service.ts";
+import { commandSwitchRoutes, createCommandSwitches } from "./commands/command-switches.ts";
+import { scriptRoutes } from "./commands/scripts.routes.ts";
+import { createScriptsService } from "./commands/scripts.service.ts";
 import { bulkRoutes } from "./devices/bulk.routes.ts";
 import { createBulkService } from "./devices/bulk.service.ts";
 import { deviceContentRoutes } from "./devices/device-content.routes.ts";
@@ -151,6 +157,27 @@ export function createServices(options: FrontendOptions & { chartVersion: string
   const calls = createDeviceCalls({ store, bus });
   const diffs = createDeviceDiffService({ store, devices, calls, desiredState, audit });
 
+  const dispatcher = createCommandDispatcher({
+    store,
+    calls,
+    secretVault,
+    bus,
+    logger,
+    intervalMs: options.commandIntervalMs,
+  });
+  const scripts = createScriptsService({ store, audit });
+  const switches = createCommandSwitches({ store, devices, audit });
+  const runs = createCommandRunsService({
+    store,
+    directory,
+    scripts,
+    switches,
+    secretVault,
+    audit,
+    bus,
+    nudge: dispatcher.nudge,
+  });
+
   const gitCredentials = createGitCredentialsService({ store, secretVault, audit });
   const versions = createTemplateVersions({ store, desiredState, bus, onTemplateChanged: renderOverlays });
   const gitSync = createGitSyncService({
@@ -189,6 +216,9 @@ export function createServices(options: FrontendOptions & { chartVersion: string
       ...remoteAccessRoutes({ remoteAccess }),
       ...kubeconfigRoutes({ devices, consoleUrl: publicUrls.console }),
       ...connectRoutes({ connects }),
+      ...commandRunRoutes({ runs, store }),
+      ...commandSwitchRoutes({ switches }),
+      ...scriptRoutes({ scripts }),
       ...templateRoutes({ templates }),
       ...templateContentRoutes({ templates, content: templateContent }),
       ...gitCredentialRoutes({ gitCredentials }),
@@ -202,6 +232,7 @@ export function createServices(options: FrontendOptions & { chartVersion: string
       { name: "Git templates", loop: gitSync.loop, intervalMs: gitTickMs },
       { name: "the device directory", loop: directory.loop, intervalMs: directory.loopIntervalMs },
       { name: "the fleet's history", ...history },
+      { name: "commands", loop: dispatcher.loop, intervalMs: dispatcher.intervalMs },
       { name: "device overlays", loop: overlayLoop, intervalMs: overlayIntervalMs },
     ],
   };

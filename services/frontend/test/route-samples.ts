@@ -172,6 +172,44 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
     return { params: { id, tunnelId } };
   };
 
+  const uptime = { kind: "argv", argv: ["uptime"] };
+  const script = (): Promise<string> => create("POST /scripts", { name: newId("script"), text: "uptime\n" });
+  /** Few may be under way at once: each is made anew once all before have finished. */
+  const run = async (): Promise<string> => {
+    await finishRuns();
+    const id = await create("POST /commands", { devices: [await device()], program: uptime });
+    await finishRuns();
+    return id;
+  };
+  const finishRuns = async (): Promise<void> => {
+    await store.commandSwitches.set(organizationId, organizationId, true);
+    for (const { _id, organizationId: owner } of await store.commandRuns.unfinished(1_000))
+      if (owner === organizationId)
+        await store.commandRuns.update(_id, ["preparing", "running"], { state: "finished", counts: {} });
+  };
+  /** Under way, with a command that nothing becomes of by itself. */
+  const openRun = async () => {
+    const made = await run();
+    const found = await store.commandRuns.find(organizationId, made);
+    const [execution] = await store.commandRuns.listExecutions(organizationId, { runId: made }, { limit: 1 });
+    const [id, executionId] = [newId("run"), newId("cex")];
+    const nextAt = new Date(Date.now() + 3_600_000);
+    if (found === null || execution === undefined) throw new Error("the run is gone");
+    await store.commandRuns.addExecutions([
+      {
+        ...execution,
+        _id: executionId,
+        runId: id,
+        state: "pending",
+        finishedAt: null,
+        message: null,
+        nextAt,
+      },
+    ]);
+    await store.commandRuns.insert({ ...found, _id: id, state: "running", counts: null, finishedAt: null });
+    return { id, executionId };
+  };
+
   const onVersion = async (): Promise<Sample> => {
     const id = await template();
     return { params: { id, versionId: await currentVersion(id) } };
@@ -294,6 +332,39 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
     getTunnel: () => tunnel(),
     changeTunnel: async () => ({ ...(await tunnel()), body: { allowFrom: ["10.0.0.0/8"] } }),
     closeTunnel: () => tunnel(),
+    startCommand: async () => {
+      await finishRuns();
+      const templateId = await template();
+      await device({ assignments: [{ templateId, pinnedVersionId: null }] });
+      return {
+        body: { devices: [await device()], program: uptime },
+        also: [
+          { body: { devices: [await device()], scriptId: await script() } },
+          { body: { selector: { templateId }, program: uptime } },
+        ],
+      };
+    },
+    listCommandRuns: async () => ({ also: [{ query: { createdBy: await member() } }] }),
+    getCommandRun: () => on(run()),
+    cancelCommandRun: async () => on((await openRun()).id),
+    repeatCommandRun: () => on(run()),
+    listCommandExecutions: () => on(run()),
+    listDeviceCommands: () => on(device()),
+    getCommandExecution: async () => on((await openRun()).executionId),
+    readCommandOutput: async () => on((await openRun()).executionId),
+    cancelCommandExecution: async () => on((await openRun()).executionId),
+    getCommandSettings: () => ({}),
+    setCommandSettings: async () => {
+      await finishRuns();
+      return { body: { enabled: false } };
+    },
+    getDeviceCommandSettings: () => on(device()),
+    setDeviceCommandSettings: () => on(device(), { body: { enabled: false } }),
+    listScripts: () => ({}),
+    createScript: () => ({ body: { name: newId("script"), text: "uptime\n" } }),
+    getScript: () => on(script()),
+    updateScript: () => on(script(), { body: { description: newId("text") } }),
+    deleteScript: () => on(script()),
     getDevice: () => on(device()),
     getKubeconfig: () => on(device()),
     listDeviceObjects: () => on(device()),

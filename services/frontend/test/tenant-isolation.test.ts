@@ -170,8 +170,8 @@ describe("when two organisations use the platform", function () {
         if (isFilter && field.place !== "path") {
           const nobodys = newId(idPrefixOf(document, field.schema) ?? "");
           const unknown = await ask(nobodys);
-          const text = JSON.stringify(unknown.body).replaceAll(nobodys, String(value));
-          assert.deepEqual(answer.body, JSON.parse(text), shown);
+          const text = JSON.stringify({ ...unknown.body, requestId: "" }).replaceAll(nobodys, String(value));
+          assert.deepEqual({ ...answer.body, requestId: "" }, JSON.parse(text), shown);
         } else assert.ok(isNotFound(answer, field.place), shown);
         count += 1;
       }

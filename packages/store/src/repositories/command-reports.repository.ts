@@ -3,7 +3,15 @@ import type { CommandExecution, CommandOutput, ExecutionState, Models } from "..
 /** What a report of a device is checked against. */
 export type ReportedExecution = Pick<
   CommandExecution,
-  "_id" | "organizationId" | "runId" | "deviceId" | "deviceName" | "state" | "expiresAt"
+  | "_id"
+  | "organizationId"
+  | "runId"
+  | "title"
+  | "createdBy"
+  | "deviceId"
+  | "deviceName"
+  | "state"
+  | "expiresAt"
 >;
 
 export type CommandOutputWrite = Omit<CommandOutput, "_id">;
@@ -33,7 +41,16 @@ export function createCommandReportRepository({ commandExecutions, commandOutput
   return {
     /** By their identifiers, whatever their organisation. */
     async findReported(executionIds: readonly string[]): Promise<Map<string, ReportedExecution>> {
-      const fields = { organizationId: 1, runId: 1, deviceId: 1, deviceName: 1, state: 1, expiresAt: 1 };
+      const fields = {
+        organizationId: 1,
+        runId: 1,
+        title: 1,
+        createdBy: 1,
+        deviceId: 1,
+        deviceName: 1,
+        state: 1,
+        expiresAt: 1,
+      };
       const found = await commandExecutions
         .find({ _id: { $in: [...executionIds] } }, fields)
         .lean<ReportedExecution[]>();

@@ -202,7 +202,20 @@ export function createCommandRunRepository({ commandRuns, commandExecutions, com
       return moved.matchedCount;
     },
 
-    /** In order, from the first that does not end before `from`. */
+    /** Notes that one, or all of a run, are to be ended on their devices. Returns of how many it was not noted yet. */
+    async requestCancel(
+      { runId, executionId }: { runId: string; executionId?: string },
+      at: Date,
+    ): Promise<number> {
+      const one = executionId === undefined ? {} : { _id: executionId };
+      const noted = await commandExecutions.updateMany(
+        { runId, ...one, state: { $in: ["starting", "running"] }, cancelAt: null },
+        { $set: { cancelAt: at, nextAt: at } },
+      );
+      return noted.matchedCount;
+    },
+
+    /** In order, from the first that begins at `from` or later. */
     async readOutput(
       organizationId: string,
       executionId: string,

@@ -2,6 +2,7 @@ import { z } from "zod";
 
 const maxDevices = 100;
 const maxTemplates = 100;
+const maxRuns = 100;
 
 /** Message `changes` of a live connection: hints, not data. What they name is to be fetched again. */
 export const liveChangesSchema = z
@@ -10,6 +11,11 @@ export const liveChangesSchema = z
     devicesMany: z.boolean().describe("So many devices changed that none is named."),
     templates: z.array(z.string()).max(maxTemplates).describe("Identifiers of templates that changed."),
     templatesMany: z.boolean().describe("So many templates changed that none is named."),
+    commandRuns: z
+      .array(z.string())
+      .max(maxRuns)
+      .describe("Identifiers of command runs that changed, or whose commands wrote something."),
+    commandRunsMany: z.boolean().describe("So many runs changed that none is named."),
     events: z.boolean().describe("There are new events."),
     kinds: z.array(z.string()).describe("Kinds of the new events, such as `member.removed`."),
     tokens: z.boolean().describe("Provisioning tokens changed, or devices enrolled with them."),
@@ -24,6 +30,8 @@ export const noChanges: LiveChanges = {
   devicesMany: false,
   templates: [],
   templatesMany: false,
+  commandRuns: [],
+  commandRunsMany: false,
   events: false,
   kinds: [],
   tokens: false,
@@ -38,6 +46,7 @@ const isAboutTokens = (kind: string): boolean =>
 interface Pending {
   devices: Set<string>;
   templates: Set<string>;
+  commandRuns: Set<string>;
   kinds: Set<string>;
   account: boolean;
   timer: NodeJS.Timeout;
@@ -51,12 +60,14 @@ function addBounded(set: Set<string>, ids: readonly string[], max: number): void
   }
 }
 
-function summarize({ devices, templates, kinds, account }: Pending): LiveChanges {
+function summarize({ devices, templates, commandRuns, kinds, account }: Pending): LiveChanges {
   return {
     devices: devices.size > maxDevices ? [] : [...devices],
     devicesMany: devices.size > maxDevices,
     templates: templates.size > maxTemplates ? [] : [...templates],
     templatesMany: templates.size > maxTemplates,
+    commandRuns: commandRuns.size > maxRuns ? [] : [...commandRuns],
+    commandRunsMany: commandRuns.size > maxRuns,
     events: kinds.size > 0,
     kinds: [...kinds],
     tokens: [...kinds].some(isAboutTokens),
@@ -70,6 +81,7 @@ export interface ChangeCollector {
     change: {
       devices?: readonly string[];
       templates?: readonly string[];
+      commandRuns?: readonly string[];
       kinds?: readonly string[];
       account?: true;
     },
@@ -104,14 +116,20 @@ export function createChangeCollector(options: {
     const dueMs = (sentAt.get(organizationId) ?? 0) + intervalMs - now();
     const delayMs = Math.max(Math.min(gatherMs, intervalMs), Math.min(dueMs, intervalMs));
     const timer = setTimeout(() => flush(organizationId), delayMs).unref();
-    const fresh = { devices: new Set<string>(), templates: new Set<string>(), kinds: new Set<string>() };
-    const opened = { ...fresh, account: false, timer };
+    const opened = {
+      devices: new Set<string>(),
+      templates: new Set<string>(),
+      commandRuns: new Set<string>(),
+      kinds: new Set<string>(),
+      account: false,
+      timer,
+    };
     pending.set(organizationId, opened);
     return opened;
   }
 
   return {
-    note(organizationId, { devices = [], templates = [], kinds = [], account = false }) {
+    note(organizationId, { devices = [], templates = [], commandRuns = [], kinds = [], account = false }) {
       if (!isWatched(organizationId)) {
         sentAt.delete(organizationId);
         return;
@@ -119,6 +137,7 @@ export function createChangeCollector(options: {
       const collected = pending.get(organizationId) ?? open(organizationId);
       addBounded(collected.devices, devices, maxDevices);
       addBounded(collected.templates, templates, maxTemplates);
+      addBounded(collected.commandRuns, commandRuns, maxRuns);
       for (const kind of kinds) collected.kinds.add(kind);
       collected.account ||= account;
     },

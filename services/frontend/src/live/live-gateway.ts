@@ -219,6 +219,9 @@ export function createLiveGateway(options: LiveGatewayOptions): LiveGateway {
       bus.subscribe("template:changed", ({ organizationId, templateId }) =>
         collector.note(organizationId, { templates: [templateId] }),
       ),
+      bus.subscribe("command:changed", ({ organizationId, runIds }) =>
+        collector.note(organizationId, { commandRuns: runIds }),
+      ),
       bus.subscribe("event:added", ({ organizationId, kinds }) => collector.note(organizationId, { kinds })),
       bus.subscribe("organization:changed", ({ organizationId }) => {
         collector.note(organizationId, { account: true });
