@@ -6,6 +6,8 @@ const none: Changes = {
   devicesMany: false,
   templates: [],
   templatesMany: false,
+  commandRuns: [],
+  commandRunsMany: false,
   events: false,
   kinds: [],
   tokens: false,
@@ -22,6 +24,15 @@ describe("when a hint says that something changed", () => {
     assert.equal(isOutdated(["devices", id("dev", "2")], changes), false);
     assert.equal(isOutdated(["templates"], changes), false);
     assert.ok(isOutdated(["devices", id("dev", "2")], { ...none, devicesMany: true }));
+  });
+
+  it("has the lists of commands and the run itself read again, and no other run", () => {
+    const changes = { ...none, commandRuns: [id("run", "1")] };
+    assert.ok(isOutdated(["commands", { state: "running" }], changes));
+    assert.ok(isOutdated(["commands", id("run", "1"), "executions"], changes));
+    assert.equal(isOutdated(["commands", id("run", "2")], changes), false);
+    assert.ok(isOutdated(["commands", id("run", "2")], { ...none, commandRunsMany: true }));
+    assert.equal(isOutdated(["devices"], changes), false);
   });
 
   it("has what an event is about read again", () => {

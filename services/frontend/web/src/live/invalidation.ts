@@ -12,6 +12,8 @@ export function mergeChanges(a: Changes, b: Changes): Changes {
     devicesMany: a.devicesMany || b.devicesMany,
     templates: union(a.templates, b.templates),
     templatesMany: a.templatesMany || b.templatesMany,
+    commandRuns: union(a.commandRuns, b.commandRuns),
+    commandRunsMany: a.commandRunsMany || b.commandRunsMany,
     events: a.events || b.events,
     kinds: union(a.kinds, b.kinds),
     tokens: a.tokens || b.tokens,
@@ -43,6 +45,11 @@ export function isOutdated(queryKey: readonly unknown[], changes: Changes): bool
     case "templates":
       if (resourcesOf(changes.kinds).has("templates")) return true;
       return hasTemplates && touches(part, changes.templates, changes.templatesMany);
+    case "commands": {
+      // What ran on a device comes under `commands` too, with no run's identifier.
+      const hasRuns = changes.commandRunsMany || changes.commandRuns.length > 0;
+      return hasRuns && touches(part, changes.commandRuns, changes.commandRunsMany);
+    }
     case "overview":
       return hasDevices || hasTemplates || changes.events;
     case "events":
