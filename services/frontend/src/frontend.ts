@@ -66,6 +66,8 @@ export interface FrontendOptions {
   agentImage?: string | undefined;
   /** Where tunnels may listen on the platform; absent: nowhere. */
   tunnelPorts?: PortRange | undefined;
+  /** Address that they listen on, where this process knows it. */
+  tunnelHost?: string | undefined;
   /** SHA-256 of the platform's root certificate, as agents are told it. */
   caFingerprint: () => string;
   /** Absent: the platform sends no mail, and shows links to whoever may hand them on. */

@@ -101,6 +101,8 @@ export interface OpenFrontendOptions extends ProcessOptions {
   rootCertificates: () => string;
   busFault: () => string | undefined;
   onRequest: (measure: RequestMeasure) => void;
+  /** Address that tunnels listen on, where connectors are in this process. */
+  tunnelHost?: string | undefined;
   /** Folder of the built console; absent: the API alone. */
   consoleDir?: string | undefined;
   /** Holds `agent/openshift` and `charts/rciots-agent`, from which clusters install the agent. */
@@ -139,6 +141,7 @@ export async function openFrontend(
     agentImage: config.agentImage,
     caFingerprint: () => certificateFingerprint(options.rootCertificates()),
     tunnelPorts: config.tunnelPorts,
+    tunnelHost: options.tunnelHost,
     mailer: createMailer({
       smtpUrl: config.smtpUrl,
       from: config.mailFrom,

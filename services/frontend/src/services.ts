@@ -52,6 +52,8 @@ import { provisioningTokenRoutes } from "./provisioning-tokens/provisioning-toke
 import { createProvisioningTokensService } from "./provisioning-tokens/provisioning-tokens.service.ts";
 import { remoteAccessRoutes } from "./remote-access/remote-access.routes.ts";
 import { createRemoteAccessService } from "./remote-access/remote-access.service.ts";
+import { rportRoutes } from "./rport/rport.routes.ts";
+import { createRportService } from "./rport/rport.service.ts";
 import { secretRoutes } from "./secrets/secrets.routes.ts";
 import { createSecretsService } from "./secrets/secrets.service.ts";
 import { createGitSyncService } from "./templates/git-sync.service.ts";
@@ -197,6 +199,8 @@ export function createServices(options: FrontendOptions & { chartVersion: string
   const { deviceStreams } = options;
   const connects = createConnectService({ store, deviceStreams, audit, logger });
   const tunnels = createTunnelsService({ store, bus, audit, ports: options.tunnelPorts });
+  const { tunnelHost = "0.0.0.0" } = options;
+  const rport = createRportService({ store, devices, tunnels, tunnelHost });
 
   return {
     settled: background.settled,
@@ -219,6 +223,7 @@ export function createServices(options: FrontendOptions & { chartVersion: string
       ...commandRunRoutes({ runs, store }),
       ...commandSwitchRoutes({ switches }),
       ...scriptRoutes({ scripts }),
+      ...rportRoutes({ rport }),
       ...templateRoutes({ templates }),
       ...templateContentRoutes({ templates, content: templateContent }),
       ...gitCredentialRoutes({ gitCredentials }),

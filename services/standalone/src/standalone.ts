@@ -142,6 +142,7 @@ async function startParts(options: StandaloneOptions, parts: PartList): Promise<
     rootCertificates,
     busFault,
     onRequest: metrics.observeRequest,
+    tunnelHost: config.tunnelHost,
     consoleDir: options.consoleDir,
     installDir: options.installDir,
   });

@@ -1,28 +1,14 @@
 import { idField, tcpTarget } from "@rciots/protocol";
-import { parseNetwork } from "@rciots/runtime";
 import { isIP } from "node:net";
 import { z } from "zod";
 import { mapPage, pageOf, pageQuery } from "../http/cursor.ts";
 import { expiryField, idParams, titleField } from "../http/fields.ts";
 import { defineRoute, type Route } from "../http/route.ts";
+import { networkField } from "./tunnel-fields.ts";
 import { tunnelSchema, viewTunnel } from "./tunnel.view.ts";
 import type { SeenTunnel, TunnelsService } from "./tunnels.service.ts";
 
 const dayMs = 86_400_000;
-
-function isNetwork(text: string): boolean {
-  try {
-    parseNetwork(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-const networkField = z
-  .string()
-  .max(64)
-  .refine(isNetwork, "must be an IPv4 or IPv6 address or network such as 10.0.0.0/8");
 
 const targetField = z
   .strictObject({ host: tcpTarget.shape.host, port: tcpTarget.shape.port })
