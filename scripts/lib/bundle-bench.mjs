@@ -10,6 +10,8 @@ const entries = [
   "bare-server-worker",
   "bare-client-worker",
   "handshake-worker",
+  "forwarders/target-worker",
+  "forwarders/raw-tls-worker",
 ];
 
 /** dist/bench/<entry>.js; returns the folder. */

@@ -48,11 +48,17 @@ function profilerArgs(): string[] {
 /** Starts `name` of this folder in a process of its own; `C` is the type of what it serves. */
 export function startWorker<C extends Calls>(
   name: string,
-  options: { nodeArgs?: string[] } = {},
+  options: {
+    nodeArgs?: string[];
+    /** A command that runs the worker, such as one that enters a network namespace. */
+    within?: readonly string[];
+  } = {},
 ): WorkerHandle<C> {
   const { path, execArgv } = locate(name);
+  const [command = process.execPath, ...commandArgs] = [...(options.within ?? []), process.execPath];
   const child: ChildProcess = fork(path, [], {
-    execArgv: [...execArgv, ...profilerArgs(), ...(options.nodeArgs ?? [])],
+    execPath: command,
+    execArgv: [...commandArgs, ...execArgv, ...profilerArgs(), ...(options.nodeArgs ?? [])],
     serialization: "advanced",
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });

@@ -16,6 +16,7 @@ import { renderingRow } from "./rows/rendering.row.ts";
 import { returnRow } from "./rows/return.row.ts";
 import { revocationRow } from "./rows/revocation.row.ts";
 import { sessionsRow } from "./rows/sessions.row.ts";
+import { tunnelPathsRow } from "./rows/tunnel-paths.row.ts";
 import { tunnelsRow } from "./rows/tunnels.row.ts";
 
 /** In this order: the last ones take the fleet apart. */
@@ -25,6 +26,7 @@ const rows: BenchRow[] = [
   devicesRow,
   handshakesRow,
   tunnelsRow,
+  tunnelPathsRow,
   enrolmentRow,
   deliveryRow,
   returnRow,

@@ -22,6 +22,8 @@ export function startAgentProcess(options: {
   name: string;
   kubeconfig?: string;
   env?: Record<string, string>;
+  /** A command that runs the agent, such as one that enters a network namespace. */
+  within?: readonly string[];
 }): AgentProcess {
   const stateDir = mkdtempSync(join(tmpdir(), "rciots-agent-"));
   const env = {
@@ -35,7 +37,8 @@ export function startAgentProcess(options: {
       : { RCIOTS_KUBECONFIG: options.kubeconfig }),
     ...options.env,
   };
-  const start = (): TestProcess => startProcess(process.execPath, [bundle], env);
+  const [command = process.execPath, ...args] = [...(options.within ?? []), process.execPath, bundle];
+  const start = (): TestProcess => startProcess(command, args, env);
   let running = start();
   return {
     stateDir,

@@ -11,13 +11,14 @@ const run = promisify(execFile);
 
 export interface SshServer {
   port: number;
+  pid: number;
   /** Who may log in. */
   user: string;
   /** A private key that is let in. */
   privateKey: string;
   /** A private key that is not. */
   strangerKey: string;
-  /** The server's key as known_hosts lines for 127.0.0.1. */
+  /** The server's key as known_hosts lines for its address. */
   knownHosts: string;
   /** Another key for the same host: what an impostor would show. */
   wrongKnownHosts: string;
@@ -39,8 +40,8 @@ export async function findSshd(): Promise<string | null> {
   return null;
 }
 
-/** A real sshd as a subprocess on a free port of the loopback interface; logs in the user that runs the tests, by key only. */
-export async function startSshServer(): Promise<SshServer> {
+/** A real sshd as a subprocess on a free port of `host`; logs in the user that runs the tests, by key only. */
+export async function startSshServer(host = "127.0.0.1"): Promise<SshServer> {
   const sshd = await findSshd();
   if (sshd === null)
     throw new Error("sshd is not installed (Debian and Ubuntu: apt-get install openssh-server)");
@@ -53,12 +54,12 @@ export async function startSshServer(): Promise<SshServer> {
       publicKey: await readFile(join(folder, `${name}.pub`), "utf8"),
     };
   };
-  const [host, client, stranger, impostor] = await Promise.all(
-    ["host", "client", "stranger", "impostor"].map(makeKey),
+  const [server, client, stranger, impostor] = await Promise.all(
+    ["server", "client", "stranger", "impostor"].map(makeKey),
   );
   await writeFile(join(folder, "authorized_keys"), client?.publicKey ?? "", { mode: 0o600 });
-  const port = await freePort();
-  await writeFile(join(folder, "sshd_config"), config(folder, port));
+  const port = await freePort(host);
+  await writeFile(join(folder, "sshd_config"), config(folder, host, port));
   // Privilege separation wants this folder when run by root; a packaged sshd's service makes it.
   if (process.getuid?.() === 0) await mkdir("/run/sshd", { recursive: true, mode: 0o755 });
   const child = spawn(sshd, ["-D", "-e", "-f", join(folder, "sshd_config")], {
@@ -73,29 +74,30 @@ export async function startSshServer(): Promise<SshServer> {
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    await waitForPort(port, () => child.exitCode !== null);
+    await waitForPort(host, port, () => child.exitCode !== null);
   } catch {
     await stop();
     throw new Error(`sshd did not start: ${log}`);
   }
   const line = (key: string | undefined): string =>
-    `[127.0.0.1]:${port} ${(key ?? "").split(" ").slice(0, 2).join(" ")}\n`;
+    `[${host}]:${port} ${(key ?? "").split(" ").slice(0, 2).join(" ")}\n`;
   return {
     port,
+    pid: child.pid ?? 0,
     user: userInfo().username,
     privateKey: client?.privateKey ?? "",
     strangerKey: stranger?.privateKey ?? "",
-    knownHosts: line(host?.publicKey),
+    knownHosts: line(server?.publicKey),
     wrongKnownHosts: line(impostor?.publicKey),
     stop,
   };
 }
 
-function config(folder: string, port: number): string {
+function config(folder: string, host: string, port: number): string {
   return [
     `Port ${port}`,
-    "ListenAddress 127.0.0.1",
-    `HostKey ${join(folder, "host")}`,
+    `ListenAddress ${host}`,
+    `HostKey ${join(folder, "server")}`,
     `AuthorizedKeysFile ${join(folder, "authorized_keys")}`,
     `PidFile ${join(folder, "pid")}`,
     "PasswordAuthentication no",
@@ -109,19 +111,19 @@ function config(folder: string, port: number): string {
   ].join("\n");
 }
 
-async function freePort(): Promise<number> {
+async function freePort(host: string): Promise<number> {
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
   const { port } = server.address() as AddressInfo;
   await new Promise((resolve) => server.close(resolve));
   return port;
 }
 
-async function waitForPort(port: number, isGone: () => boolean): Promise<void> {
+async function waitForPort(host: string, port: number, isGone: () => boolean): Promise<void> {
   const deadlineMs = Date.now() + 10_000;
   while (Date.now() < deadlineMs && !isGone()) {
     const isOpen = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, "127.0.0.1", () => resolve(true));
+      const socket = connect(port, host, () => resolve(true));
       socket.once("error", () => resolve(false));
       socket.once("connect", () => socket.destroy());
     });

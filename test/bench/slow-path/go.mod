@@ -1,0 +1,3 @@
+module rciots.dev/test/slow-path
+
+go 1.21
