@@ -1,6 +1,6 @@
 import type { TLSSocket } from "node:tls";
 import { NodeWebSocket } from "socket.io-client";
-import { limits } from "@rciots/protocol";
+import { limits, splitStreamData, streamLimits, type StreamDataSink } from "@rciots/protocol";
 import { z } from "zod";
 
 /** What `createTransport` of engine.io hands through to the transport. */
@@ -8,6 +8,8 @@ export interface GuardedTransportOptions {
   guard: {
     /** Open and verified; the WebSocket is spoken over it. */
     socket: TLSSocket;
+    /** Told data of streams as it comes, once it says so. */
+    streamData: StreamDataSink;
     /** The peer broke the framing; the transport closes itself after it. */
     onViolation: (reason: string) => void;
     /** The upgrade was answered with something else than 101. */
@@ -16,6 +18,7 @@ export interface GuardedTransportOptions {
 }
 
 interface WebSocketEvents {
+  on(event: "open", listener: () => void): void;
   on(event: "unexpected-response", listener: (request: unknown, response: HttpRefusal) => void): void;
   terminate(): void;
 }
@@ -49,7 +52,7 @@ export class GuardedTransport extends NodeWebSocket {
   }
 
   override createSocket(uri: string, protocols: string | string[] | undefined, options: object): unknown {
-    const { socket, onHttpRefusal } = this.#guard();
+    const { socket, streamData, onHttpRefusal } = this.#guard();
     const webSocket = super.createSocket(uri, protocols, {
       ...options,
       agent: undefined,
@@ -58,6 +61,14 @@ export class GuardedTransport extends NodeWebSocket {
       maxPayload: limits.messageBytes,
       perMessageDeflate: false,
     }) as WebSocketEvents;
+    // As soon as there is something that reads, and before it has read anything.
+    webSocket.on("open", () =>
+      splitStreamData(webSocket, {
+        isMasked: false,
+        maxDataBytes: streamLimits.frameDataBytes,
+        sink: streamData,
+      }),
+    );
     webSocket.on("unexpected-response", (_request, response) => {
       onHttpRefusal(response.statusCode ?? 0, response.headers["retry-after"]);
       webSocket.terminate();

@@ -11,6 +11,7 @@ import {
   type DeviceRequest,
   type DeviceResponse,
   type Multiplexer,
+  type StreamDataSink,
   type StreamFrameSink,
 } from "@rciots/protocol";
 import { AppError, type Logger } from "@rciots/runtime";
@@ -62,7 +63,8 @@ export interface Session {
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { socket, auth } = options;
   const lifecycle = createLifecycle(socket);
-  const manager = new Manager(options.edgeUrl, managerOptions(options, lifecycle));
+  const streamData: StreamDataSink = {};
+  const manager = new Manager(options.edgeUrl, managerOptions(options, lifecycle, streamData));
   const io: ChannelSocket = manager.socket("/", { auth });
   const dispatcher = createCallDispatcher({
     handlers: options.handlers,
@@ -74,7 +76,10 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       setImmediate(() => lifecycle.end(end));
     },
   });
-  const closeStreams = serveStreams(options, manager, lifecycle, () => io.connected);
+  const closeStreams = serveStreams(options, manager, lifecycle, {
+    streamData,
+    isWelcome: () => io.connected,
+  });
   lifecycle.onEnd((isAbrupt) => {
     closeStreams();
     disconnect(io, socket, isAbrupt);
@@ -109,19 +114,28 @@ function serveStreams(
   { socket, acceptStream }: SessionOptions,
   manager: Manager,
   lifecycle: Lifecycle,
-  isWelcome: () => boolean,
+  { streamData, isWelcome }: { streamData: StreamDataSink; isWelcome: () => boolean },
 ): () => void {
   if (acceptStream === undefined) return () => undefined;
   let streams: Multiplexer | undefined;
+
+  function begin(accept: AcceptStream): Multiplexer {
+    const begun = createMultiplexer({
+      side: "device",
+      link: createSocketLink(socket, { isClient: true }),
+      accept,
+      onViolation: (reason) => lifecycle.end({ code: "abuse", message: `the platform sent ${reason}` }),
+    });
+    streamData.onStreamData = (id, bytes) => {
+      if (!lifecycle.isEnded()) begun.receiveData(id, bytes);
+    };
+    return begun;
+  }
+
   (manager as unknown as { decoder: StreamFrameSink }).decoder.onStreamFrame = (frame) => {
     if (lifecycle.isEnded()) return;
     if (!isWelcome()) return lifecycle.end({ code: "abuse", message: "a stream before the welcome" });
-    streams ??= createMultiplexer({
-      side: "device",
-      link: createSocketLink(socket, { isClient: true }),
-      accept: acceptStream,
-      onViolation: (reason) => lifecycle.end({ code: "abuse", message: `the platform sent ${reason}` }),
-    });
+    streams ??= begin(acceptStream);
     streams.receive(frame);
   };
   return () => streams?.close({ code: "session_ended", message: "The session with the platform is over." });
@@ -160,10 +174,15 @@ function createLifecycle(socket: TLSSocket): Lifecycle {
   };
 }
 
-function managerOptions(options: SessionOptions, lifecycle: Lifecycle): Partial<ManagerOptions> {
+function managerOptions(
+  options: SessionOptions,
+  lifecycle: Lifecycle,
+  streamData: StreamDataSink,
+): Partial<ManagerOptions> {
   const { socket, edgeUrl, headers } = options;
   const guard: GuardedTransportOptions["guard"] = {
     socket,
+    streamData,
     onViolation: (reason) => lifecycle.end({ code: "abuse", message: `the platform sent ${reason}` }),
     onHttpRefusal: (status, retryAfter) => lifecycle.fail(endByHttp(status, retryAfter)),
   };

@@ -133,7 +133,11 @@ export function createConnector(options: ConnectorOptions): Connector {
     noteUpdate,
     onLeaseRegained: () => patrol.loop.nudge(),
   });
-  const streams = createDeviceStreams({ registry, settings });
+  const streams = createDeviceStreams({
+    registry,
+    dataSinkOf: (transport) => edge?.dataSinkOf(transport),
+    settings,
+  });
   const tunnels =
     options.tunnels === undefined
       ? undefined

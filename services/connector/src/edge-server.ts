@@ -1,8 +1,18 @@
 import { createServer, type Server as HttpsServer } from "node:https";
+import type { IncomingMessage } from "node:http";
 import type { AddressInfo, Socket as RawSocket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { Server, type ServerOptions } from "socket.io";
-import { channelParser, channelPath, limits } from "@rciots/protocol";
+import { WebSocketServer, type WebSocket } from "ws";
+import {
+  channelParser,
+  channelPath,
+  limits,
+  splitStreamData,
+  streamLimits,
+  type StreamDataSink,
+} from "@rciots/protocol";
 import type { Logger, TlsSource } from "@rciots/runtime";
 import { NoRoomsAdapter } from "./no-rooms.adapter.ts";
 import type { ConnectorSettings } from "./settings.ts";
@@ -31,6 +41,8 @@ export interface EdgeServer {
   /** Puts new key material in force for new connections. */
   renewSecureContext(): void;
   counts(): Record<string, number>;
+  /** Undefined for a connection that carries no WebSocket. */
+  dataSinkOf(transport: TLSSocket): StreamDataSink | undefined;
   /** Lets go of the request that a connection began with: engine.io would keep it, headers and all, to its end. */
   forgetRequest(request: object): void;
 }
@@ -75,6 +87,22 @@ function createHttps({ edgeTls, ticketKeys }: EdgeServerOptions): HttpsServer {
     },
   );
   return server;
+}
+
+type Upgraded = (webSocket: WebSocket, request: IncomingMessage) => void;
+
+/** engine.io's own server of WebSockets, which lets data of streams be taken out of a connection as it comes. */
+function splittingServer(sinks: WeakMap<object, StreamDataSink>): unknown {
+  return class extends WebSocketServer {
+    override handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, done: Upgraded): void {
+      super.handleUpgrade(request, socket, head, (webSocket, upgraded) => {
+        const sink: StreamDataSink = {};
+        sinks.set(socket, sink);
+        splitStreamData(webSocket, { isMasked: true, maxDataBytes: streamLimits.frameDataBytes, sink });
+        done(webSocket, upgraded);
+      });
+    }
+  };
 }
 
 /** The TLS endpoint and the socket.io server on it. Who gets a session is decided elsewhere. */
@@ -126,6 +154,7 @@ export function createEdgeServer(options: EdgeServerOptions): EdgeServer {
     socket.destroy();
   });
 
+  const sinks = new WeakMap<object, StreamDataSink>();
   const io = new Server(server, {
     path: channelPath,
     transports: ["websocket"],
@@ -134,6 +163,7 @@ export function createEdgeServer(options: EdgeServerOptions): EdgeServer {
     perMessageDeflate: false,
     httpCompression: false,
     parser: channelParser,
+    wsEngine: splittingServer(sinks) as NonNullable<ServerOptions["wsEngine"]>,
     maxHttpBufferSize: limits.messageBytes,
     pingInterval: settings.pingIntervalMs,
     pingTimeout: settings.pingTimeoutMs,
@@ -175,6 +205,7 @@ export function createEdgeServer(options: EdgeServerOptions): EdgeServer {
         minVersion: "TLSv1.2",
       });
     },
+    dataSinkOf: (transport) => sinks.get(transport),
     counts: () => ({ ...counts, handshaking, open: open.size }),
     forgetRequest(request) {
       const response = responses.get(request);

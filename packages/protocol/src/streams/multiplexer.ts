@@ -62,6 +62,8 @@ export interface Multiplexer {
   open(target: unknown, signal?: AbortSignal): Promise<ByteStream>;
   /** One frame from the peer. Never throws. */
   receive(frame: Uint8Array): void;
+  /** Bytes of a data frame, which may come in pieces. Never throws. */
+  receiveData(id: number, bytes: Buffer): void;
   /** The session is over: so are its streams. Nothing is sent any more. */
   close(fault: StreamFault): void;
   readonly streams: number;
@@ -290,12 +292,18 @@ export function createMultiplexer(options: MultiplexerOptions): Multiplexer {
     return undefined;
   }
 
+  function receiveData(id: number, body: Buffer): string | undefined {
+    untold += body.length;
+    onData?.("received", body.length);
+    if (untold >= tellBytes) schedule();
+    const stream = streams.get(id);
+    if (stream === undefined) return onStray({ kind: frameKinds.data, id, body });
+    return stream.data(body) ? undefined : "data that no stream expects";
+  }
+
   function onStreamFrame(frame: Frame, stream: StreamControl): string | undefined {
     const { kind, body } = frame;
     switch (kind) {
-      case frameKinds.data:
-        if (!stream.data(body)) return "data that no stream expects";
-        return undefined;
       case frameKinds.window:
         if (body.length !== 4) return "a window that is not of its size";
         stream.window(body.readUInt32BE(0));
@@ -315,10 +323,7 @@ export function createMultiplexer(options: MultiplexerOptions): Multiplexer {
     if (kind === frameKinds.received) return onReceived(frame);
     if (kind < frameKinds.open || kind > frameKinds.received) return "a stream frame of no known kind";
     if (kind === frameKinds.data) {
-      if (body.length > limits.frameDataBytes) return "a frame that is too large";
-      untold += body.length;
-      onData?.("received", body.length);
-      if (untold >= tellBytes) schedule();
+      return body.length > limits.frameDataBytes ? "a frame that is too large" : receiveData(id, body);
     }
     const stream = streams.get(id);
     return stream === undefined ? onStray(frame) : onStreamFrame(frame, stream);
@@ -340,6 +345,10 @@ export function createMultiplexer(options: MultiplexerOptions): Multiplexer {
       if (isClosed) return;
       const frame = readFrame(bytes);
       const reason = frame === undefined ? "a stream frame cut short" : handle(frame);
+      if (reason !== undefined) violate(reason);
+    },
+    receiveData(id, bytes) {
+      const reason = isClosed ? undefined : receiveData(id, bytes);
       if (reason !== undefined) violate(reason);
     },
     close,

@@ -5,6 +5,7 @@ import {
   streamCapabilities,
   streamStatus,
   type DeviceStreams,
+  type StreamDataSink,
   type StreamDevice,
   type StreamFrameSink,
   type StreamTargetKind,
@@ -41,9 +42,11 @@ export interface StreamCounts {
 
 export function createDeviceStreams(options: {
   registry: Pick<SessionRegistry, "current">;
+  /** Where stream data of a connection can be taken as it comes. */
+  dataSinkOf: (transport: Session["transport"]) => StreamDataSink | undefined;
   settings: ConnectorSettings;
 }): DeviceStreams & { counts: () => StreamCounts } {
-  const { registry, settings } = options;
+  const { registry, dataSinkOf, settings } = options;
   const counts: StreamCounts = { opened: 0, refused: 0, sentBytes: 0, receivedBytes: 0 };
 
   function liveSession({ organizationId, deviceId, sessionId }: StreamDevice): Session {
@@ -68,6 +71,8 @@ export function createDeviceStreams(options: {
     });
     const { decoder } = (session.socket as unknown as { client: { decoder: StreamFrameSink } }).client;
     decoder.onStreamFrame = (frame) => streams.receive(frame);
+    const sink = dataSinkOf(session.transport);
+    if (sink !== undefined) sink.onStreamData = (id, bytes) => streams.receiveData(id, bytes);
     session.streams = streams;
     return streams;
   }
