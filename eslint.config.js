@@ -10,7 +10,10 @@ const owners = [
   { package: "socket.io", folders: ["services/connector/src", "services/frontend/src/live"] },
   { package: "socket.io-client", folders: ["agent/src/channel", "services/frontend/web/src/live"] },
   { package: "express", folders: ["services/enroll/src", "services/frontend/src", "packages/runtime/src"] },
-  { package: "ws", folders: ["agent/src/kube", "services/frontend/src/http", "cli/src/connect"] },
+  {
+    package: "ws",
+    folders: ["agent/src/kube", "services/connector/src", "services/frontend/src/http", "cli/src/connect"],
+  },
   { package: "nodemailer", folders: ["services/frontend/src/mail"] },
   { package: "mingo", folders: ["packages/embedded-mongo/src"] },
   { package: "@redis/client", folders: ["packages/redis-bus/src"] },

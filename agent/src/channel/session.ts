@@ -14,7 +14,7 @@ import {
   type StreamDataSink,
   type StreamFrameSink,
 } from "@rciots/protocol";
-import { AppError, type Logger } from "@rciots/runtime";
+import { AppError, createYoungGarbage, type Logger } from "@rciots/runtime";
 import { Manager, type ManagerOptions, type Socket } from "socket.io-client";
 import { clientParser } from "./client-parser.ts";
 import { GuardedTransport, type GuardedTransportOptions } from "./guarded-transport.ts";
@@ -117,6 +117,7 @@ function serveStreams(
   { streamData, isWelcome }: { streamData: StreamDataSink; isWelcome: () => boolean },
 ): () => void {
   if (acceptStream === undefined) return () => undefined;
+  const garbage = createYoungGarbage();
   let streams: Multiplexer | undefined;
 
   function begin(accept: AcceptStream): Multiplexer {
@@ -124,6 +125,7 @@ function serveStreams(
       side: "device",
       link: createSocketLink(socket, { isClient: true }),
       accept,
+      onData: (_direction, bytes) => garbage.note(bytes),
       onViolation: (reason) => lifecycle.end({ code: "abuse", message: `the platform sent ${reason}` }),
     });
     streamData.onStreamData = (id, bytes) => {

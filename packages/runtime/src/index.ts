@@ -90,3 +90,4 @@ export {
   type DeviceVerifierOptions,
   type VerifyDeviceOptions,
 } from "./device-certificate.ts";
+export { createYoungGarbage, type YoungGarbage } from "./young-garbage.ts";

@@ -163,7 +163,7 @@ export function createEdgeServer(options: EdgeServerOptions): EdgeServer {
     perMessageDeflate: false,
     httpCompression: false,
     parser: channelParser,
-    wsEngine: splittingServer(sinks) as NonNullable<ServerOptions["wsEngine"]>,
+    wsEngine: splittingServer(sinks),
     maxHttpBufferSize: limits.messageBytes,
     pingInterval: settings.pingIntervalMs,
     pingTimeout: settings.pingTimeoutMs,

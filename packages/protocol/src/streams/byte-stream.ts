@@ -42,6 +42,8 @@ export interface StreamOptions {
   phase: "opening" | "accepting";
   limits: WindowLimits;
   pool: WindowPool;
+  /** Milliseconds of a clock that never goes back. */
+  now: () => number;
   /** Written ahead of all data. */
   sendControl(kind: FrameKind, id: number, value?: number, fault?: StreamFault): void;
   /** It has something to send. */
@@ -80,7 +82,7 @@ const over: StreamFault = { code: "closed", message: "The stream is over." };
 
 export function createStream(options: StreamOptions): StreamControl {
   const { id, limits, pool, sendControl, onReady, isCrowded, onQueued, onClosed } = options;
-  const window = createReceiveWindow(limits, pool);
+  const window = createReceiveWindow(limits, pool, options.now);
   const queue = createSendQueue();
   let phase: Phase = options.phase;
   let events: StreamEvents | undefined;

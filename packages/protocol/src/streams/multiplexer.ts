@@ -31,6 +31,7 @@ export const streamLimits: StreamLimits = {
   leastWindowBytes: 8_192,
   firstWindowBytes: 262_144,
   mostWindowBytes: 1_048_576,
+  farWindowBytes: 4 * 1_048_576,
   windowPoolBytes: 16 * 1_048_576,
   frameDataBytes: 65_536,
   targetBytes: 4_096,
@@ -170,6 +171,7 @@ export function createMultiplexer(options: MultiplexerOptions): Multiplexer {
       phase,
       limits,
       pool,
+      now,
       sendControl: (kind, streamId, value, fault) =>
         sendControl(kind, streamId, value, fault === undefined ? undefined : faultBytes(fault)),
       onReady() {

@@ -26,9 +26,14 @@ export interface WindowLimits {
   leastWindowBytes: number;
   /** What a stream begins with where the session has room. */
   firstWindowBytes: number;
-  /** What a stream can grow to: the most that one whose reader stands still makes this end hold. */
+  /** What a stream can grow to on a short path: the most that one whose reader stands still makes this end hold. */
   mostWindowBytes: number;
+  /** What it can grow to where the peer waits long for its credit: what a far path carries in a round trip. */
+  farWindowBytes: number;
 }
+
+/** Credit that takes longer than this to be used up went over a path with a round trip of its own. */
+const farMs = 8;
 
 /**
  * What the peer may send on one stream before its bytes are consumed. It begins small and doubles when the
@@ -47,8 +52,13 @@ export interface ReceiveWindow {
   close(): void;
 }
 
-export function createReceiveWindow(limits: WindowLimits, pool: WindowPool): ReceiveWindow {
-  const { leastWindowBytes, firstWindowBytes, mostWindowBytes } = limits;
+/** `now`: milliseconds of a clock that never goes back. */
+export function createReceiveWindow(
+  limits: WindowLimits,
+  pool: WindowPool,
+  now: () => number,
+): ReceiveWindow {
+  const { leastWindowBytes, firstWindowBytes, mostWindowBytes, farWindowBytes } = limits;
   // An eighth of what is left: the first streams of many must not take it all.
   const wanted = Math.min(firstWindowBytes - leastWindowBytes, pool.freeBytes >> 3);
   const firstBytes = leastWindowBytes + pool.take(wanted);
@@ -58,10 +68,12 @@ export function createReceiveWindow(limits: WindowLimits, pool: WindowPool): Rec
   let unreturned = 0;
   let isUsedUp = false;
   let isClosed = false;
+  let returnedAt = now();
 
   function grow(): number {
     isUsedUp = false;
-    const more = pool.take(Math.min(sizeBytes, mostWindowBytes - sizeBytes));
+    const most = now() - returnedAt >= farMs ? farWindowBytes : mostWindowBytes;
+    const more = pool.take(Math.min(sizeBytes, most - sizeBytes));
     sizeBytes += more;
     return more;
   }
@@ -81,6 +93,7 @@ export function createReceiveWindow(limits: WindowLimits, pool: WindowPool): Rec
       if (isClosed || unreturned * 2 < sizeBytes) return 0;
       const returned = unreturned + (isUsedUp && heldBytes * 4 <= sizeBytes ? grow() : 0);
       unreturned = 0;
+      returnedAt = now();
       credit += returned;
       return returned;
     },

@@ -1,4 +1,4 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { errorMessage } from "../app-error.ts";
 import type { Logger } from "../logger.ts";
@@ -18,6 +18,7 @@ export interface InternalServer {
   address(): AddressInfo;
 }
 
+type Page = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 type Report = () => HealthReport | Promise<HealthReport>;
 
 /** Of `checks`: well where every one of them is. */
@@ -38,11 +39,11 @@ export function createInternalServer(options: {
   live: Report;
   ready: Report;
   /** Each answers GET on its path, such as `/metrics`; it may be asynchronous. */
-  pages?: Readonly<Record<string, RequestListener>>;
+  pages?: Readonly<Record<string, Page>>;
   logger: Logger;
 }): InternalServer {
   const { host, port, logger } = options;
-  const pages = new Map<string, RequestListener>([
+  const pages = new Map<string, Page>([
     ...Object.entries(options.pages ?? {}),
     ["/healthz", answerReport(options.live)],
     ["/readyz", answerReport(options.ready)],

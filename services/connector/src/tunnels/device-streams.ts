@@ -10,7 +10,7 @@ import {
   type StreamFrameSink,
   type StreamTargetKind,
 } from "@rciots/protocol";
-import { AppError, conflict } from "@rciots/runtime";
+import { AppError, conflict, createYoungGarbage } from "@rciots/runtime";
 import { deviceOffline, sessionReplaced } from "../device-call.ts";
 import { refusal, spread } from "../refusal.ts";
 import { endSession } from "../session-ending.ts";
@@ -47,6 +47,7 @@ export function createDeviceStreams(options: {
   settings: ConnectorSettings;
 }): DeviceStreams & { counts: () => StreamCounts } {
   const { registry, dataSinkOf, settings } = options;
+  const garbage = createYoungGarbage();
   const counts: StreamCounts = { opened: 0, refused: 0, sentBytes: 0, receivedBytes: 0 };
 
   function liveSession({ organizationId, deviceId, sessionId }: StreamDevice): Session {
@@ -62,8 +63,10 @@ export function createDeviceStreams(options: {
     const streams = createMultiplexer({
       side: "platform",
       link: createSocketLink(session.transport, { isClient: false }),
-      onData: (direction, bytes) =>
-        void (counts[direction === "sent" ? "sentBytes" : "receivedBytes"] += bytes),
+      onData(direction, bytes) {
+        counts[direction === "sent" ? "sentBytes" : "receivedBytes"] += bytes;
+        garbage.note(bytes);
+      },
       onViolation(reason) {
         const { code, message } = { code: "abuse" as const, message: `The device sent ${reason}.` };
         endSession(session, refusal(code, message, spread(abuseRetryMs)), settings.cutGraceMs);
