@@ -406,6 +406,30 @@ describe("a device's session", () => {
     });
   });
 
+  it("is sent elsewhere in its turn where others take it, and served until then", async () => {
+    const own = await startConnector(world, { connectorId: "moving", settings: { drainMoveMs: 1_500 } });
+    const devices = await Promise.all(Array.from({ length: 10 }, () => world.addDevice(organization)));
+    const clients = await Promise.all(devices.map((device) => live(device, { url: own.url })));
+    const ends: number[] = [];
+    const startedAt = performance.now();
+    for (const client of clients) void client.closed.then(() => ends.push(performance.now() - startedAt));
+    const stopped = own.stop();
+    await eventually(() => assert.notEqual(ends.length, 0));
+    assert.ok(ends.length < 10, "not all at once");
+    const waiting = clients.find((client) => !client.isClosed());
+    assert.equal(waiting && errorCode(await waiting.call("desired:get", {})), "ok");
+    await stopped;
+    await Promise.all(clients.map((client) => client.closed));
+    assert.ok(Math.max(...ends) - Math.min(...ends) > 700, ends.join(" "));
+    for (const client of clients) {
+      const close = client.received.find(({ event }) => event === "session:close");
+      const { code, retryAfterMs } = close?.payload as { code: string; retryAfterMs: number };
+      assert.equal(code, "draining");
+      assert.ok(retryAfterMs < 100, "there is somewhere else to go at once");
+    }
+    for (const device of devices) assert.equal((await presenceOf(device)).online, false);
+  });
+
   it("is told to come back later when the connector stops, and is offline then", async () => {
     const own = await startConnector(world, { connectorId: "own" });
     const devices = await Promise.all(Array.from({ length: 5 }, () => world.addDevice(organization)));

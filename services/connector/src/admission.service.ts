@@ -57,6 +57,8 @@ class Refused extends Error {
 
 const supersededRetryMs = 60_000;
 const failedRetryMs = 3_000;
+/** Of one that comes to a connector which is sending its devices to others. */
+const movedRetryMs = 300;
 
 /** Decides who gets a session; the only place that does. Everything is checked on every connect. */
 export function createAdmission(options: AdmissionOptions): Admission {
@@ -72,9 +74,8 @@ export function createAdmission(options: AdmissionOptions): Admission {
 
   function requireRoom(): void {
     if (options.isDraining()) {
-      throw new Refused(
-        refusal("draining", "The connector is stopping.", spread(settings.drainSpreadMs / 2)),
-      );
+      const meanMs = settings.drainMoveMs > 0 ? movedRetryMs : settings.drainSpreadMs / 2;
+      throw new Refused(refusal("draining", "The connector is stopping.", spread(meanMs)));
     }
     const isFull = registry.size + checking >= settings.maxSessions;
     if (isFull || checking >= settings.maxOpening) {

@@ -46,6 +46,7 @@ export function startConnectorProcess(options: {
         port: config.edgePort,
         connectorId,
         relayAddress: () => relay.address(),
+        settings: { drainMoveMs: config.drainSeconds * 1_000 },
         ...(config.tunnelPorts === undefined ? {} : { tunnels: { host: config.tunnelHost } }),
       });
       const relay = createRelay({

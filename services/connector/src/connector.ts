@@ -95,7 +95,7 @@ export interface Connector {
   /** To the devices whose sessions are here. */
   readonly streams: DeviceStreams;
   start(): Promise<void>;
-  /** Takes no new sessions, tells those that are there to come back, and ends them within `drainMs`. */
+  /** Takes no new sessions, sends those that are there away, and ends them within `drainMoveMs` and `drainMs`. */
   stop(): Promise<void>;
   address(): AddressInfo | null;
   health(): ConnectorHealth;
@@ -261,11 +261,12 @@ export function createConnector(options: ConnectorOptions): Connector {
 
   async function stop(): Promise<void> {
     isDraining = true;
-    for (const end of unsubscribe) end();
     edge?.refuseNew();
+    // Until it is their turn, sessions are served as ever: calls, tunnels, hints.
+    await drainSessions(registry, settings);
+    for (const end of unsubscribe) end();
     await Promise.all([patrol.loop.stop(), ticketKeys.loop.stop()]);
     await tunnels?.stop();
-    await drainSessions(registry, settings);
     await edge?.close();
     await Promise.all([delivery.drain(), reports.drain(), commandReports.drain(), desired.drain()]);
     await presence.stop();

@@ -53,8 +53,13 @@ export interface ConnectorSettings {
   maxRenewals: number;
   /** What is left of a stop for the peers to leave. */
   drainMs: number;
-  /** Devices of a connector that stops are spread over this long. */
+  /** Devices of a connector that stops come back at a time of their own within this long. */
   drainSpreadMs: number;
+  /**
+   * Where others take the devices of a connector that stops: they are sent to them one by one over this long. 0: all
+   * at once, to come back within `drainSpreadMs`.
+   */
+  drainMoveMs: number;
   /** Between the last message of a session that is cut and the end of its TCP connection. */
   cutGraceMs: number;
 }
@@ -94,5 +99,6 @@ export const defaultSettings: ConnectorSettings = {
   maxRenewals: 4,
   drainMs: 5_000,
   drainSpreadMs: 10_000,
+  drainMoveMs: 0,
   cutGraceMs: 400,
 };

@@ -117,6 +117,11 @@ async function startParts(options: StandaloneOptions, parts: PartList): Promise<
     port: config.edgePort,
     connectorId,
     relayAddress: () => relay?.address() ?? null,
+    // Without others there is nowhere to go but here, once it runs again.
+    settings: {
+      drainSpreadMs: config.drainSeconds * 1_000,
+      drainMoveMs: config.redisUrl === undefined ? 0 : config.drainSeconds * 1_000,
+    },
     ...(config.tunnelPorts === undefined ? {} : { tunnels: { host: config.tunnelHost } }),
   });
   // Before the connector, which says where it is reached; and it outlives the sessions that it leads to.
