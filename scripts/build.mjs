@@ -1,10 +1,10 @@
 // Bundles what runs: our own workspaces into one file each, the packages of the registry left where they are.
 import { readFileSync } from "node:fs";
-import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build as bundle } from "esbuild";
 import { buildConsole } from "./lib/build-console.mjs";
+import { copyInstallFiles } from "./lib/install-files.mjs";
 import { root } from "./lib/prepare.mjs";
 
 const workspaces = [
@@ -72,18 +72,10 @@ export async function build() {
     // A command loads what it needs, and no more.
     splitting: true,
   });
-  await copyInstallFiles();
   const { buildAgent } = await import("../agent/scripts/build.mjs");
   await buildAgent();
+  await copyInstallFiles(join(root, "dist/install"));
   await buildConsole();
-}
-
-/** dist/install: what the platform serves for clusters to install the agent from. */
-async function copyInstallFiles() {
-  const target = join(root, "dist/install");
-  await rm(target, { recursive: true, force: true });
-  for (const folder of ["agent/openshift", "charts/rciots-agent"])
-    await cp(join(root, folder), join(target, folder), { recursive: true });
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await build();

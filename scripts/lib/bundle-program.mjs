@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 import { root } from "./prepare.mjs";
 
 /** Of native code, which can't be inside; an image has them in its node_modules. */
-export const nativePackages = ["@node-rs/argon2", "bufferutil"];
+export const nativePackages = ["@node-rs/argon2", "@photostructure/sqlite", "bufferutil"];
 
 /** What the MongoDB driver and others try to load and do without. */
 const optional = [
@@ -31,8 +31,11 @@ const banner = [
   "const __dirname = __dirnameOf(__filename);",
 ].join("\n");
 
-/** `entry` is a path in the repository. Without a source map: names are kept, so that traces can be read. */
-export async function bundleProgram({ entry, outfile }) {
+/**
+ * `entry` is a path in the repository. Without a source map: names are kept, so that traces can be read. A program is
+ * run by its name, so that it says by what.
+ */
+export async function bundleProgram({ entry, outfile, isProgram = false }) {
   await rm(outfile, { force: true });
   await mkdir(dirname(outfile), { recursive: true });
   await build({
@@ -49,7 +52,7 @@ export async function bundleProgram({ entry, outfile }) {
     legalComments: "none",
     external: [...nativePackages, ...optional],
     define: { "process.env.NODE_ENV": '"production"' },
-    banner: { js: banner },
+    banner: { js: isProgram ? `#!/usr/bin/env node\n${banner}` : banner },
     logLevel: "warning",
   });
 }

@@ -13,7 +13,8 @@ import type { ApiClient } from "../harness/api-client.ts";
 import { eventually } from "../harness/eventually.ts";
 import { assign, createTemplate, deviceOnline, deviceSettled, reportedObjects } from "../harness/fleet.ts";
 import { startPlatformProcess, type PlatformProcess } from "../harness/platform-process.ts";
-import { podFault, startPod, type Pod, type PodProcess } from "../harness/pod-process.ts";
+import { isolationFault } from "../harness/isolated-process.ts";
+import { startPod, type Pod, type PodProcess } from "../harness/pod-process.ts";
 
 const run = promisify(execFile);
 const bundle = fileURLToPath(new URL("../../agent/dist/rciots-agent.js", import.meta.url));
@@ -65,7 +66,7 @@ describe("when the agent is installed with the commands of a provisioning token"
   let count = 0;
 
   before(async function () {
-    const fault = podFault();
+    const fault = isolationFault();
     const availability = await clusterAvailability();
     if (fault !== undefined || !availability.available) {
       console.log(`      SKIPPED: ${fault ?? (availability.available ? "" : availability.reason)}`);

@@ -18,10 +18,12 @@ import {
   type ChartObject,
 } from "../harness/platform-chart.ts";
 import { startPlatformProcess } from "../harness/platform-process.ts";
-import { podFault, startPod, type Pod } from "../harness/pod-process.ts";
+import { isolationFault } from "../harness/isolated-process.ts";
+import { startPod, type Pod } from "../harness/pod-process.ts";
 
 const run = promisify(execFile);
 const bundler = fileURLToPath(new URL("../../scripts/lib/bundle-program.mjs", import.meta.url));
+const services = fileURLToPath(new URL("../../dist", import.meta.url));
 const hosts = { console: "console.example.com", enroll: "enroll.example.com", edge: "edge.example.com" };
 const external = {
   hosts,
@@ -116,10 +118,26 @@ describe("when the platform is installed with its chart", function () {
   });
 
   describe("and its parts are looked at", () => {
+    it("every variable is one that the service takes", async () => {
+      const objects = await renderPlatform(helm, { examples: ["production-external"] });
+      for (const component of ["enroll", "connector", "frontend"]) {
+        const { stdout } = await run(process.execPath, [join(services, component, "main.js"), "--help"]);
+        const [container] = findObject(objects, "Deployment", `rciots-${component}`)["spec"].template.spec
+          .containers;
+        for (const { name } of container.env) assert.match(stdout, new RegExp(`\\b${name}\\b`), component);
+      }
+    });
+
     const render = (values: object = {}): Promise<ChartObject[]> =>
       renderPlatform(helm, { values: { ...external, ...values } });
 
     it("the key of the CA goes to enrolment and to nothing else", async () => {
+      const secretsOf = (objects: ChartObject[], component: string): string[] => {
+        const { env } = findObject(objects, "Deployment", `rciots-${component}`)["spec"].template.spec
+          .containers[0];
+        return env.flatMap(({ valueFrom }: any) => valueFrom?.secretKeyRef?.name ?? []);
+      };
+      assert.equal(secretsOf(await render(), "enroll").includes("rciots-master-key"), false);
       for (const values of [{}, { keys: { ca: { existingSecret: { name: "of-ours", key: "k" } } } }]) {
         const objects = await render(values);
         const name = "keys" in values ? "of-ours" : "rciots-ca-key";
@@ -158,7 +176,7 @@ describe("when the platform is installed with its chart", function () {
     });
 
     it("nothing is let in or out but what a policy names", async () => {
-      const objects = await render({ tunnels: { ports: "20000-20009" } });
+      const objects = await render({ connector: { replicas: 1 }, tunnels: { ports: "20000-20009" } });
       const policies = objects.filter(({ kind }) => kind === "NetworkPolicy");
       const deny = findObject(policies, "NetworkPolicy", "rciots-default-deny");
       assert.deepEqual(deny["spec"].policyTypes, ["Ingress", "Egress"]);
@@ -193,7 +211,10 @@ describe("when the platform is installed with its chart", function () {
     });
 
     it("the ports of tunnels have a Service of their own, with a line for each", async () => {
-      const objects = await render({ tunnels: { ports: "20000-20002", service: { type: "LoadBalancer" } } });
+      const objects = await render({
+        connector: { replicas: 1 },
+        tunnels: { ports: "20000-20002", service: { type: "LoadBalancer" } },
+      });
       const { spec } = findObject(objects, "Service", "rciots-tunnels");
       assert.deepEqual(
         spec.ports.map(({ port }: any) => port),
@@ -211,11 +232,12 @@ describe("when the platform is installed with its chart", function () {
         [{ ...external, host: {} }, /Additional property host is not allowed|'host' not allowed/],
         [{ ...external, connector: { replica: 2 } }, /replica/],
         [{ ...external, connector: { replicas: 0 } }, /replicas/],
-        [{ ...external, connector: { terminationGracePeriodSeconds: 5 } }, /terminationGracePeriodSeconds/],
+        [{ ...external, connector: { drainSeconds: -1 } }, /drainSeconds/],
         [{ ...external, expose: { type: "routes" } }, /expose.type/],
         [{ ...external, expose: { type: "gateway" } }, /needs expose\.gateway\.name/],
         [{ ...external, tunnels: { ports: "all" } }, /tunnels.ports/],
-        [{ ...external, tunnels: { ports: "20000-21000" } }, /name at most 200/],
+        [{ ...external, tunnels: { ports: "20000-20010" } }, /tunnels.ports needs connector.replicas 1/],
+        [{ ...external, connector: { replicas: 1 }, tunnels: { ports: "20000-21000" } }, /name at most 200/],
         [{ ...external, certificateLifetime: "90 days" }, /certificateLifetime/],
         [{ ...external, mail: { existingSecret: { name: "smtp" } } }, /mail\.from is missing/],
         [{ ...external, networkPolicy: { consoleFrom: ["10.0.0.0/8"] } }, /consoleFrom/],
@@ -234,7 +256,7 @@ describe("when the platform is installed with its chart", function () {
     const release = { namespace, examples: ["trying"] };
 
     before(async function () {
-      const fault = podFault();
+      const fault = isolationFault();
       if (fault !== undefined) {
         console.log(`      SKIPPED: ${fault}`);
         return this.skip();
@@ -365,7 +387,7 @@ describe("when the platform is installed with its chart", function () {
   });
 
   it("`helm test` enrols a device against a running platform, and leaves nothing behind", async function () {
-    const fault = podFault();
+    const fault = isolationFault();
     if (fault !== undefined) {
       console.log(`      SKIPPED: ${fault}`);
       return this.skip();

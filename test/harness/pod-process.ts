@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
-import { execFileSync } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { TestCluster } from "../cluster/cluster.ts";
+import { isolated, type Mount } from "./isolated-process.ts";
 import { startProcess, type TestProcess } from "./process.ts";
 
 /** The part of a Pod that a kubelet acts on; everything else in it is the API server's business. */
@@ -51,20 +51,6 @@ export interface PodProcess {
   remove(): Promise<void>;
 }
 
-/** Why no Pod can be played here, or undefined. */
-export function podFault(): string | undefined {
-  if (process.getuid?.() !== 0) return "playing a Pod in a mount namespace needs root";
-  try {
-    execFileSync("unshare", ["-m", "setpriv", "--no-new-privs", "true"], { stdio: "pipe" });
-    return undefined;
-  } catch (error) {
-    return `no mount namespace can be made here: ${String(error).split("\n")[0] ?? ""}`;
-  }
-}
-
-/** As OpenShift picks one: any, and of the root group. */
-const anyUser = 1_000_680_000;
-
 export interface PodSurroundings {
   /** What the image would run. */
   entrypoint: string[];
@@ -98,7 +84,7 @@ export async function startPod(
     ...(await prepareVolumes(cluster, pod, container, folder)),
   ];
   const command = [...(container.command ?? options.entrypoint), ...(container.args ?? [])];
-  const running = startProcess("unshare", ["-m", "sh", "-ec", script(mounts, folder), "sh", ...command], {
+  const running = startProcess("unshare", isolated({ mounts, folder, command }), {
     ...env,
     ...options.env,
     KUBERNETES_SERVICE_HOST: new URL(cluster.server).hostname,
@@ -119,38 +105,6 @@ export async function startPod(
       rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-interface Mount {
-  source: string;
-  target: string;
-}
-
-/** The nearest folder on the way to it that there is. */
-function existingParent(path: string): string {
-  return existsSync(path) ? realpathSync(path) : existingParent(dirname(path));
-}
-
-/** Mount points are made on an overlay, not on this machine; then all is read-only but the volumes. */
-function script(mounts: readonly Mount[], folder: string): string {
-  const covers = [...new Set(mounts.map(({ target }) => existingParent(target)))];
-  const quoted = (text: string): string => `'${text}'`;
-  const overlay = (cover: string, index: number): string => {
-    const [upper, work] = ["upper", "work"].map((name) => join(folder, `.${name}-${index}`));
-    const layers = `lowerdir=${cover},upperdir=${upper},workdir=${work}`;
-    return `mkdir ${upper} ${work} && mount -t overlay overlay -o ${layers} ${quoted(cover)}`;
-  };
-  return [
-    "mount --make-rprivate /",
-    ...covers.map(overlay),
-    ...mounts.map(
-      ({ source, target }) =>
-        `mkdir -p ${quoted(target)} && mount --bind ${quoted(source)} ${quoted(target)}`,
-    ),
-    ...covers.map((cover) => `mount -o remount,ro ${quoted(cover)}`),
-    "mount -o remount,bind,ro /",
-    `exec setpriv --reuid=${anyUser} --regid=0 --clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all "$@"`,
-  ].join("\n");
 }
 
 async function readObject<T>(cluster: TestCluster, path: string): Promise<T | undefined> {

@@ -36,7 +36,8 @@ spec:
       serviceAccountName: {{ include "rciots.name" $root }}-{{ $component }}
       automountServiceAccountToken: false
       enableServiceLinks: false
-      terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds }}
+      # Five seconds until everybody knows, the time to send devices and people elsewhere, and what stopping takes.
+      terminationGracePeriodSeconds: {{ add $values.drainSeconds 35 }}
       {{- with $root.Values.imagePullSecrets }}
       imagePullSecrets: {{- toYaml . | nindent 8 }}
       {{- end }}
@@ -66,7 +67,7 @@ spec:
             {{- with $values.extraEnv }}{{ toYaml . | nindent 12 }}{{ end }}
           ports:
             - name: internal
-              containerPort: 9464
+              containerPort: 8081
             {{- .ports | trim | nindent 12 }}
           startupProbe:
             httpGet: { path: /healthz, port: internal }

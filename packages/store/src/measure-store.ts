@@ -14,7 +14,7 @@ export function measureStore(store: Store, observe: (measure: StoreMeasure) => v
       const note = (outcome: StoreMeasure["outcome"]) => (): void =>
         observe({ repository, outcome, seconds: (performance.now() - startedAt) / 1_000 });
       result.then(note("ok"), note("error"));
-      return result as unknown;
+      return result;
     };
   }
   const entries = Object.entries(store).map(([name, part]) => {
@@ -22,5 +22,6 @@ export function measureStore(store: Store, observe: (measure: StoreMeasure) => v
     const methods = Object.entries(part as Record<string, Method>);
     return [name, Object.fromEntries(methods.map(([key, method]) => [key, measured(name, method)]))] as const;
   });
-  return Object.fromEntries(entries) as unknown as Store;
+  const whole: unknown = Object.fromEntries(entries);
+  return whole as Store;
 }
