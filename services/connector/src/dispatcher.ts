@@ -163,7 +163,11 @@ export function createDispatcher(options: {
       }
       dispatch(session, event, payload, typeof answer === "function" ? (answer as Answer) : undefined);
     } catch (error) {
-      logger.error({ sessionId: session.id, error: errorMessage(error) }, "message could not be handled");
+      const { deviceId } = session.identity;
+      logger.error(
+        { deviceId, sessionId: session.id, error: errorMessage(error) },
+        "message could not be handled",
+      );
       endForAbuse(session, "A message could not be handled.");
     }
   }

@@ -37,17 +37,22 @@ export function assignRequestId(): RequestHandler {
   };
 }
 
-/** Logs each finished request: method, path without its query, status, duration. */
+/**
+ * Logs each finished request: method, path without its query, status, duration, and the device it is about where a route
+ * left that in `response.locals.deviceId`.
+ */
 export function logRequests(logger: Logger): RequestHandler {
   return (request, response, next) => {
     const startedAt = performance.now();
     response.on("finish", () => {
+      const deviceId: unknown = response.locals["deviceId"];
       const fields = {
         requestId: requestId(response),
         method: request.method,
         path: request.originalUrl.split("?")[0],
         status: response.statusCode,
         durationMs: Math.round(performance.now() - startedAt),
+        ...(typeof deviceId === "string" ? { deviceId } : {}),
       };
       logger.info(fields, "request");
     });

@@ -63,6 +63,7 @@ function answerEnrollment(options: EnrollmentRoutesOptions): RequestHandler {
     try {
       const answer = await enrollment.enroll({ token, request: asked, address });
       outcomes.count("enroll", answer.status);
+      response.locals["deviceId"] = answer.deviceId;
       response.setHeader("cache-control", "no-store");
       if (answer.status === "pending") {
         response.setHeader("retry-after", Math.ceil(answer.retryAfterMs / 1_000));
@@ -82,6 +83,7 @@ function answerRecovery({ recovery, rateLimits, outcomes }: EnrollmentRoutesOpti
   return async (request, response) => {
     const deviceToken = readBearer(request, "device token");
     const asked = validate(recoverRequest, request.body);
+    response.locals["deviceId"] = asked.deviceId;
     const caller = `${asked.deviceId}/${clientKey(request.ip)}`;
     await rateLimits.check("failuresPerDevice", caller);
     await rateLimits.check("recoveriesPerDevice", asked.deviceId);
