@@ -75,7 +75,7 @@ describe("when somebody follows the README's tour", function () {
     const all = printed.join("\n=====\n");
     const block = (text: string): string =>
       printed[blocks.findIndex((candidate) => candidate.includes(text))] ?? "";
-    assert.match(block("install.host < token.json\n"), /npx rciots-agent/);
+    assert.match(block("install.host < token.json\n"), /npx --yes http\S+\/install\/npm\/rciots-agent-/);
     assert.match(block("eval"), /device001: online/, all);
     assert.match(block("examples/files.mjs"), /Hello from device001/, all);
     assert.match(block("Guten Tag"), /Guten Tag from device001/, all);

@@ -24,6 +24,7 @@ export function describeOwnApi(): Record<string, unknown> {
     caFingerprint: () => "",
     installDir: "",
     chartVersion: "",
+    agentVersion: "",
     publicUrls: { enroll: "https://enroll.invalid", edge: "wss://edge.invalid" },
     host: "",
     port: 0,

@@ -166,7 +166,11 @@ export function createFrontend(options: FrontendOptions): Frontend {
     caFingerprint: options.caFingerprint,
     image: options.agentImage,
   });
-  const services = createServices({ ...options, chartVersion: installFiles.chartVersion });
+  const services = createServices({
+    ...options,
+    chartVersion: installFiles.chartVersion,
+    agentVersion: installFiles.agentVersion,
+  });
   const identify = createIdentify({ store, logger });
   const { routes, settled } = services;
   const doors = {

@@ -78,7 +78,9 @@ export interface Services {
 }
 
 /** Puts the features together; each gets no more of the options than it needs. */
-export function createServices(options: FrontendOptions & { chartVersion: string }): Services {
+export function createServices(
+  options: FrontendOptions & { chartVersion: string; agentVersion: string },
+): Services {
   const {
     store,
     bus,
@@ -90,6 +92,7 @@ export function createServices(options: FrontendOptions & { chartVersion: string
     publicUrls,
     caFingerprint,
     chartVersion,
+    agentVersion,
   } = options;
   const overlayIntervalMs = options.overlayIntervalMs ?? defaultOverlayIntervalMs;
   const gitTickMs = options.gitTickMs ?? defaultGitTickMs;
@@ -211,7 +214,13 @@ export function createServices(options: FrontendOptions & { chartVersion: string
       ...allowListRoutes({ allowLists }),
       ...memberRoutes({ members }),
       ...invitationRoutes({ invitations, acceptance }),
-      ...provisioningTokenRoutes({ provisioningTokens, publicUrls, caFingerprint, chartVersion }),
+      ...provisioningTokenRoutes({
+        provisioningTokens,
+        publicUrls,
+        caFingerprint,
+        chartVersion,
+        agentVersion,
+      }),
       ...bulkRoutes({ bulk }),
       ...deviceRoutes({ devices, store }),
       ...deviceContentRoutes({ content }),

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { packAgentChart, readAgentChart } from "./agent-chart.ts";
+import { readAgentPackage } from "./agent-package.ts";
 import { type InstallChoices, kubernetesManifests } from "./kubernetes-manifests.ts";
 import { type ManifestObject, type OpenshiftTemplate, withDefaults } from "./openshift-template.ts";
 
@@ -13,16 +14,23 @@ export interface InstallFile {
   etag: string;
 }
 
-/** What `oc`, `kubectl` and `helm` install the agent from, with this platform's address and CA filled in. */
+/** What `oc`, `kubectl`, `helm` and `npx` install the agent from; all but the last with this platform's address and CA. */
 export interface InstallFiles {
   readonly chartVersion: string;
   openshiftTemplate(): InstallFile;
   kubernetesManifests(choices: InstallChoices): InstallFile;
   chart(): InstallFile;
+  /** What npm and npx install on a host; undefined where the agent was not built. */
+  hostPackage(): InstallFile | undefined;
+  /** Of that package. */
+  readonly agentVersion: string;
 }
 
 export interface InstallFilesOptions {
-  /** Holds `agent/openshift/template.yaml` and `charts/rciots-agent`, as the repository does. */
+  /**
+   * Holds `agent/openshift/template.yaml`, `charts/rciots-agent`, `agent/package.json` and, where the agent is built,
+   * `agent/dist`, as the repository does.
+   */
   folder: string;
   /** The enrolment endpoint as devices reach it. */
   platformUrl: string;
@@ -43,8 +51,12 @@ export function createInstallFiles(options: InstallFilesOptions): InstallFiles {
     cafingerprint: caFingerprint(),
     ...(image === undefined ? {} : { image }),
   });
+  const agent = readAgentPackage(join(folder, "agent"));
+  const hostPackage = agent === undefined ? undefined : fileOf(agent.content, "application/gzip");
   return {
     chartVersion: chart.version,
+    agentVersion: agent?.version ?? chart.version,
+    hostPackage: () => hostPackage,
     openshiftTemplate: builtOnce(caFingerprint, () =>
       yamlFile(stringify(withDefaults(template, parameters()), yamlStyle)),
     ),

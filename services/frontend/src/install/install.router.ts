@@ -24,7 +24,7 @@ const choicesQuery = z.strictObject({
 const defaultRequestsPerMinute = 300;
 
 /**
- * What an administrator's `oc`, `kubectl` and `helm` fetch; they carry no session, so it is public, and holds
+ * What an administrator's `oc`, `kubectl`, `helm` and `npx` fetch; they carry no session, so it is public, and holds
  * nothing secret. Mounted at `/install`.
  */
 export function installRouter(
@@ -46,6 +46,18 @@ export function installRouter(
       throw notFound({ code: "chart_version_not_found", message });
     }
     send(request, response, files.chart());
+  });
+  router.get("/npm/rciots-agent-:version.tgz", (request, response) => {
+    const file = files.hostPackage();
+    if (file === undefined) {
+      const message = "The agent was not built where this platform runs: run `npm run build` there.";
+      throw notFound({ code: "agent_package_not_built", message });
+    }
+    if (request.params["version"] !== files.agentVersion) {
+      const message = `This platform has the agent of version ${files.agentVersion}.`;
+      throw notFound({ code: "agent_version_not_found", message });
+    }
+    send(request, response, file);
   });
   return router;
 }

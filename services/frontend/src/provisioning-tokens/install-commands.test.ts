@@ -44,6 +44,7 @@ if (args[0] !== "create") writeFileSync(${JSON.stringify(join(folder, "call.json
       publicUrls: { enroll: "https://enroll.example.com:8443", edge: "wss://edge.example.com", console },
       caFingerprint: "AB:CD",
       chartVersion: "1.2.3",
+      agentVersion: "1.2.4",
       token,
     });
 
@@ -76,7 +77,12 @@ if (args[0] !== "create") writeFileSync(${JSON.stringify(join(folder, "call.json
 
       const host = paste(made.host, env);
       assert.deepEqual(host, {
-        args: ["rciots-agent", "--platform-url=https://enroll.example.com:8443", "--ca-fingerprint=AB:CD"],
+        args: [
+          "--yes",
+          `${install}/npm/rciots-agent-1.2.4.tgz`,
+          "--platform-url=https://enroll.example.com:8443",
+          "--ca-fingerprint=AB:CD",
+        ],
         stdin: "",
         token,
       });
@@ -95,6 +101,7 @@ if (args[0] !== "create") writeFileSync(${JSON.stringify(join(folder, "call.json
     assert.equal(paste(made.kubectl).args[2], `${evil}/install/kubernetes.yaml`);
     assert.equal(paste(made.helm).args[3], `${evil}/install/rciots-agent-1.2.3.tgz`);
     assert.equal(paste(made.openshift).args[2], `${evil}/install/openshift-template.yaml`);
+    assert.equal(paste(made.host).args[1], `${evil}/install/npm/rciots-agent-1.2.4.tgz`);
   });
 
   it("quotes any text", () => {

@@ -50,15 +50,17 @@ export function installCommands(options: {
   publicUrls: PublicUrls & { console: string };
   caFingerprint: string;
   chartVersion: string;
+  agentVersion: string;
   token: string | null;
 }): z.input<typeof installCommandsSchema> {
-  const { publicUrls, caFingerprint, token } = options;
+  const { publicUrls, caFingerprint, agentVersion, token } = options;
   const source: Source = { ...options, installUrl: `${publicUrls.console}/install` };
   return {
     ...clusterCommandsOf(source, "namespaces"),
     host: [
       // The token goes by the environment: arguments are in the process list for everybody to read.
-      `RCIOTS_TOKEN=${tokenWord(token)} npx rciots-agent`,
+      `RCIOTS_TOKEN=${tokenWord(token)} npx --yes`,
+      shellQuoted(`${source.installUrl}/npm/rciots-agent-${agentVersion}.tgz`),
       `--platform-url=${shellQuoted(publicUrls.enroll)}`,
       `--ca-fingerprint=${shellQuoted(caFingerprint)}`,
     ].join(" "),

@@ -69,8 +69,9 @@ export function provisioningTokenRoutes(options: {
   publicUrls: PublicUrls;
   caFingerprint: () => string;
   chartVersion: string;
+  agentVersion: string;
 }): Route[] {
-  const { provisioningTokens, publicUrls, caFingerprint, chartVersion } = options;
+  const { provisioningTokens, publicUrls, caFingerprint, chartVersion, agentVersion } = options;
 
   function view(
     stored: ProvisioningToken,
@@ -96,6 +97,7 @@ export function provisioningTokenRoutes(options: {
         publicUrls: { ...publicUrls, console: consoleUrl },
         caFingerprint: caFingerprint(),
         chartVersion,
+        agentVersion,
         token,
       }),
     };
