@@ -39,7 +39,10 @@ describe("when an operator takes a device from its token to its content", () => 
     });
     assert.equal(created.status, 201, JSON.stringify(created.body));
     assert.match(created.body.token, /^rcp_/);
-    assert.match(created.body.install.host, /RCIOTS_TOKEN=rcp_\S+ npx --yes http\S+\/install\/npm\/rciots-agent-[\d.]+tgz/);
+    assert.match(
+      created.body.install.host,
+      /RCIOTS_TOKEN=rcp_\S+ npx --yes http\S+\/install\/npm\/rciots-agent-[\d.]+tgz/,
+    );
     const read = await call(`GET /provisioning-tokens/${created.body.id}`, { as });
     assert.equal(JSON.stringify(read.body).includes(created.body.token), false);
 
