@@ -28,6 +28,8 @@ export interface ServiceProcess {
   output(): string;
   /** Status and body of /readyz or /healthz; undefined where nothing answers. */
   ask(path: "/readyz" | "/healthz"): Promise<{ status: number; checks: Record<string, string> } | undefined>;
+  /** What its internal port has at this path; undefined where nothing answers. */
+  page(path: string): Promise<string | undefined>;
   /** Resolves once it is ready for work. */
   ready(timeoutMs?: number): Promise<void>;
   /** Ends it; resolves once it is gone. */
@@ -64,6 +66,14 @@ async function prepareService(
         });
         const { checks } = (await answer.json()) as { checks: Record<string, string> };
         return { status: answer.status, checks };
+      } catch {
+        return undefined;
+      }
+    },
+    async page(path) {
+      try {
+        const signal = AbortSignal.timeout(5_000);
+        return await (await fetch(`http://127.0.0.1:${healthPort}${path}`, { signal })).text();
       } catch {
         return undefined;
       }
