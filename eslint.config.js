@@ -4,6 +4,8 @@ import tseslint from "typescript-eslint";
 /** Which third-party package may be imported where; everything else is refused. */
 const owners = [
   { package: "@kubernetes/client-node", folders: ["agent/src/kube"] },
+  { package: "@lydell/node-pty", folders: ["agent/src/terminal"] },
+  { package: "@xterm/xterm", folders: ["services/frontend/web/src/device/terminal"] },
   { package: "node-forge", folders: ["ca/src"] },
   { package: "simple-git", folders: ["packages/manifests/src"] },
   { package: "mongoose", folders: ["packages/store/src"] },

@@ -63,6 +63,8 @@ export async function buildAgent() {
     legalComments: "none",
     metafile: true,
     logLevel: "warning",
+    // Native, and loaded where it is installed.
+    external: ["@lydell/node-pty"],
     plugins: [nativeMasking, leftOut],
     define: { "process.env.NODE_ENV": '"production"' },
     // CommonJS inside the bundle asks for Node's own modules through these.

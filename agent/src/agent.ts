@@ -31,6 +31,9 @@ import { createPlatformClient } from "./identity/platform.client.ts";
 import { createPlatformClock } from "./identity/platform-clock.ts";
 import { createRenewal } from "./identity/renewal.ts";
 import type { StateStore } from "./reconcile/state-store.ts";
+import { createPodLogStreams } from "./pod-logs/pod-logs.ts";
+import type { OpenTerminal } from "./terminal/terminal-process.ts";
+import { createTerminals } from "./terminal/terminals.ts";
 import type { AllowList } from "./tunnel/allow-list.ts";
 import { createTunnels } from "./tunnel/tunnels.ts";
 import { createWorkloads, type FoundCluster, type ReconcileOptions } from "./workloads.ts";
@@ -61,6 +64,10 @@ export interface AgentOptions {
   clusterApi?: ClusterApiLimit | undefined;
   /** What the platform may have it run. Absent: nothing, and hello says so. */
   commands?: CommandOptions | undefined;
+  /** Which terminals the platform may open on behalf of people. Absent: none. */
+  terminals?: { host: OpenTerminal | undefined; pods: boolean } | undefined;
+  /** Whether the platform may show what containers print. Default true. */
+  podLogs?: boolean | undefined;
   logger: Logger;
   /** Between two looks at what may have been missed: a cluster, a lost revision. Default: a minute. */
   patrolIntervalMs?: number;
@@ -173,9 +180,23 @@ export function createAgent(options: AgentOptions): Agent {
     },
     "manifests:diff": (request) => workloads.diff(request),
     ...(commands === undefined ? {} : { "command:start": commands.start, "command:cancel": commands.cancel }),
+    "pods:list": (request) => workloads.pods(request),
   };
+  const showsLogs = options.podLogs ?? true;
+  const terminals =
+    options.terminals === undefined
+      ? undefined
+      : createTerminals({
+          ...options.terminals,
+          exec: () => workloads.cluster()?.exec,
+          logger,
+        });
   const streams = acceptStreams({
     tcp: options.tunnels === undefined ? undefined : createTunnels({ allowList: options.tunnels, logger }),
+    terminal: terminals?.accept,
+    "pod-logs": showsLogs
+      ? createPodLogStreams({ logs: () => workloads.cluster()?.logs, logger })
+      : undefined,
     "cluster-api": createClusterApi({
       limit: options.clusterApi ?? "off",
       forward: () => workloads.cluster()?.forward,
@@ -367,6 +388,7 @@ export function createAgent(options: AgentOptions): Agent {
       [
         { name: "commands", stop: async () => commands?.stop() },
         { name: "workloads", stop: () => workloads.stop() },
+        { name: "terminals", stop: async () => terminals?.stop() },
         { name: "renewal", stop: () => renewal.stop() },
         { name: "patrol", stop: async () => patrolling },
       ],

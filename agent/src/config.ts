@@ -145,6 +145,28 @@ const settings = {
     about: "Which commands never: regular expressions for a part of a command, one a line. It wins.",
     fallbackText: "none",
   }),
+  terminal: config.required(
+    config.oneOf<TerminalPlaces>({
+      env: "RCIOTS_TERMINAL",
+      about:
+        "Where people may open terminals through the platform: off, in containers (pods), on the device itself as the agent's user (host), or any of both.",
+      values: ["off", "pods", "host", "any"],
+      fallback: "off",
+    }),
+  ),
+  terminalShell: config.text({
+    env: "RCIOTS_TERMINAL_SHELL",
+    about: "The shell of a terminal on the device itself.",
+    fallbackText: "SHELL, or /bin/sh",
+  }),
+  podLogs: config.required(
+    config.oneOf<"on" | "off">({
+      env: "RCIOTS_POD_LOGS",
+      about: "Whether the platform may show what containers print, as far as the agent may read it.",
+      values: ["on", "off"],
+      fallback: "on",
+    }),
+  ),
   healthPort: config.port({
     env: "RCIOTS_HEALTH_PORT",
     about: "Serves /healthz and /readyz on this port.",
@@ -166,6 +188,8 @@ const settings = {
     }),
   ),
 };
+
+type TerminalPlaces = "off" | "pods" | "host" | "any";
 
 /** Where the agent runs; facts of the process that are no settings. */
 export interface Surroundings {
@@ -192,6 +216,9 @@ export interface AgentConfig {
   tunnels: AllowList;
   clusterApi: ClusterApiLimit;
   commands: CommandRules;
+  terminal: TerminalPlaces;
+  terminalShell: string | undefined;
+  podLogs: "on" | "off";
   healthPort: number | undefined;
   healthHost: string;
   logLevel: LogLevel;

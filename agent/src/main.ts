@@ -9,7 +9,7 @@ import {
   nextStopSignal,
   type Logger,
 } from "@rciots/runtime";
-import { createAgent, type AgentOutcome } from "./agent.ts";
+import { createAgent, type AgentOptions, type AgentOutcome } from "./agent.ts";
 import { describeAgentSettings, loadAgentConfig, type AgentConfig } from "./config.ts";
 import { readHostFacts } from "./facts/host-facts.ts";
 import { findCluster, isInCluster } from "./find-cluster.ts";
@@ -19,6 +19,7 @@ import type { IdentityStore } from "./identity/identity.store.ts";
 import { createSecretIdentityStore } from "./identity/secret.identity-store.ts";
 import { lockStateFolder } from "./identity/state-lock.ts";
 import { createFileStateStore } from "./reconcile/state-store.ts";
+import { openHostTerminal } from "./terminal/terminal-process.ts";
 import { agentVersion } from "./version.ts";
 import type { FoundCluster } from "./workloads.ts";
 
@@ -75,6 +76,8 @@ async function runAgent(config: Readonly<AgentConfig>, logger: Logger): Promise<
       folder: join(stateDir, "scripts"),
       environment: commandEnvironment(process.env),
     },
+    terminals: terminalsOf(config),
+    podLogs: config.podLogs === "on",
     logger,
   });
   const health =
@@ -109,6 +112,18 @@ function commandEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
   ];
   const entries = names.map((name) => [name, env[name] ?? ""] as const).filter(([, value]) => value !== "");
   return { HOME: homedir(), ...Object.fromEntries(entries) };
+}
+
+function terminalsOf({ terminal, terminalShell }: Readonly<AgentConfig>): AgentOptions["terminals"] {
+  if (terminal === "off") return undefined;
+  const shell = terminalShell ?? process.env["SHELL"] ?? "/bin/sh";
+  const isHost = terminal === "host" || terminal === "any";
+  return {
+    host: isHost
+      ? openHostTerminal({ shell: [shell, "-l"], env: commandEnvironment(process.env), homeDir: homedir() })
+      : undefined,
+    pods: terminal === "pods" || terminal === "any",
+  };
 }
 
 /** A Secret survives the pod; a file survives the process. */

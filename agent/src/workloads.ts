@@ -1,9 +1,10 @@
-import type { Facts } from "@rciots/protocol";
+import type { Facts, PlatformRequest, PlatformResponse } from "@rciots/protocol";
 import { AppError, errorMessage, type Logger } from "@rciots/runtime";
 import type { DesiredSink } from "./channel/delivery.ts";
 import type { DiffPage, DiffRequest } from "./diff/manifest-diff.ts";
 import { readClusterFacts } from "./facts/cluster-facts.ts";
 import type { Cluster } from "./kube/cluster.ts";
+import { listPods } from "./pod-logs/pod-list.ts";
 import { createReconciler, type Reconciler, type ReconcilerOptions } from "./reconcile/reconciler.ts";
 import { emptyDigest, type RevisionReport } from "./reconcile/revision.ts";
 import type { StateStore } from "./reconcile/state-store.ts";
@@ -33,6 +34,8 @@ export interface Workloads {
   /** Looks for a cluster where there is none yet, and begins to reconcile. True where one was found just now. */
   begin(deviceId: string): Promise<boolean>;
   sink(): DesiredSink | undefined;
+  /** A page of the Pods that the agent may see. Rejects with `busy` where there is no cluster. */
+  pods(request: PlatformRequest<"pods:list">): Promise<PlatformResponse<"pods:list">>;
   /** Undefined while none was found. */
   cluster(): Cluster | undefined;
   /** Rejects as the reconciler does, and with `digest_unknown` where there is no cluster. */
@@ -79,6 +82,12 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
       return true;
     },
     sink: () => sink,
+    async pods(request) {
+      const [cluster, made] = [found?.cluster, reconciler];
+      if (cluster === undefined || made === undefined)
+        throw new AppError({ code: "busy", status: 503, message: "The device has no cluster." });
+      return listPods(request, { cluster, namespaces: () => made.namespaces() });
+    },
     cluster: () => (sink === undefined ? undefined : found?.cluster),
     async diff(request) {
       if (reconciler !== undefined) return reconciler.diff(request);

@@ -228,6 +228,7 @@ export function createSimulatedCluster(options: SimulatedClusterOptions = {}): S
         message: "nothing runs in this cluster",
       });
     },
+    logs: nothingServes,
     forward: {
       request: nothingServes,
       upgrade: nothingServes,

@@ -119,7 +119,7 @@ describe("kubectl through the platform", function () {
     platform = await startPlatformProcess();
     front = await startTlsFront(platform.consoleUrl);
     api = await platform.api();
-    await api.put("/organization/remote-access", { clusterApi: everybody });
+    await api.put("/organization/remote-access", { clusterApi: everybody, terminal: null });
     agent = startAgentProcess({
       platform,
       token: await createToken(api),
@@ -326,7 +326,10 @@ describe("kubectl through the platform", function () {
     const watching = start(editor.token, ["get", "pods", "--watch", "-o", "name"]);
     await eventually(() => assert.match(watching.output(), /pod\/main/));
     const ended = once(watching.child, "exit");
-    await api.put("/organization/remote-access", { clusterApi: { ...everybody, operator: "none" } });
+    await api.put("/organization/remote-access", {
+      clusterApi: { ...everybody, operator: "none" },
+      terminal: null,
+    });
     try {
       const stopped = await Promise.race([
         ended.then(() => true),
@@ -336,17 +339,20 @@ describe("kubectl through the platform", function () {
       assert.match(await failure(kubectl(editor.token, ["get", "pods"])), /doesn't let the role operator/);
     } finally {
       watching.child.kill("SIGKILL");
-      await api.put("/organization/remote-access", { clusterApi: everybody });
+      await api.put("/organization/remote-access", { clusterApi: everybody, terminal: null });
     }
   });
 
   it("can be no more than the device allows", async () => {
-    await api.put("/organization/remote-access", { clusterApi: { ...everybody, operator: "cluster-admin" } });
+    await api.put("/organization/remote-access", {
+      clusterApi: { ...everybody, operator: "cluster-admin" },
+      terminal: null,
+    });
     try {
       const refused = await failure(kubectl(editor.token, ["get", "pods"]));
       assert.match(refused, /The device allows at most edit on its cluster/);
     } finally {
-      await api.put("/organization/remote-access", { clusterApi: everybody });
+      await api.put("/organization/remote-access", { clusterApi: everybody, terminal: null });
     }
   });
 

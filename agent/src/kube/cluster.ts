@@ -1,4 +1,5 @@
 import type { PodExec } from "./pod-exec.ts";
+import type { PodLogs } from "./pod-logs.ts";
 import type { ApiForward } from "./api-forward.ts";
 
 /**
@@ -41,6 +42,8 @@ export interface Cluster {
   writeSecret(secret: SecretWrite, options?: CallOptions): Promise<SecretContent>;
   /** Runs a program in a container. */
   exec: PodExec;
+  /** What a container printed. */
+  logs: PodLogs;
   /** Sends on what somebody else asks of the API server. */
   forward: ApiForward;
   /** Ends idle connections. */

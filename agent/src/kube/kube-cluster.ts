@@ -20,6 +20,7 @@ import { isKubeError, KubeError, kubeErrorOf } from "./kube-error.ts";
 import { createKubeconfigAuth, type KubeconfigOptions } from "./kubeconfig-auth.ts";
 import { queryString, resourcePath } from "./paths.ts";
 import { createPodExec } from "./pod-exec.ts";
+import { createPodLogs } from "./pod-logs.ts";
 import { createSecrets } from "./secrets.ts";
 import { createTransport, type TransportOptions } from "./transport.ts";
 
@@ -179,6 +180,7 @@ export function createKubeCluster(options: KubeClusterOptions): Cluster {
     watch,
     ...createSecrets(transport, "rciots-agent"),
     exec: createPodExec({ auth, userAgent }),
+    logs: createPodLogs({ auth, userAgent }),
     forward,
     close() {
       transport.close();

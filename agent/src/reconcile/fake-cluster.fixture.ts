@@ -104,6 +104,7 @@ export function createFakeCluster(): FakeCluster {
     readSecret: unused,
     writeSecret: unused,
     exec: unused,
+    logs: unused,
     forward: { request: unused, upgrade: unused, close: () => undefined },
     close: () => undefined,
   };

@@ -69,6 +69,8 @@ export interface Reconciler {
   /** Ends the reconciler for good and forgets its state; with `wipe` deletes what was applied first. */
   decommission(options: Decommission): Promise<DecommissionResult>;
   status(): ReconcilerStatus;
+  /** Where it has applied something, and where it would apply what names no namespace. */
+  namespaces(): readonly string[];
   /** Awaits the step in flight. */
   stop(): Promise<void>;
 }
@@ -326,6 +328,12 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     diff: async (request) => {
       await start();
       return diff(request);
+    },
+    namespaces() {
+      const used = [...applySet.inventory.values()].flatMap(({ ref }) => ref.namespace ?? []);
+      return [
+        ...new Set([...(options.defaultNamespace === undefined ? [] : [options.defaultNamespace]), ...used]),
+      ];
     },
     status: () => ({
       desired: keeper.state?.desired,

@@ -167,6 +167,10 @@ const cases: Record<DeviceEvent | PlatformEvent, { good: unknown[]; bad: unknown
       { ...end, exitCode: 1.5 },
     ],
   },
+  "pods:list": {
+    good: [{ limit: 100 }, { limit: 1, namespace: "shop", position: "x" }],
+    bad: [{}, { limit: 0 }, { limit: limits.podItems + 1 }, { limit: 1, selector: "a=b" }],
+  },
 };
 
 describe("the events of the contract", () => {

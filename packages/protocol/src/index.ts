@@ -68,9 +68,11 @@ export {
   diffChanges,
   diffItem,
   isRemoteEvent,
+  podItem,
   remoteCalls,
   type DiffChange,
   type DiffItem,
+  type PodItem,
   type RemoteEvent,
 } from "./remote-calls.ts";
 export { channelParser, malformedEvent, streamFrameEvent, type StreamFrameSink } from "./parser.ts";
@@ -105,13 +107,26 @@ export { createStreamDuplex } from "./streams/stream-duplex.ts";
 export { streamStatus } from "./streams/stream-status.ts";
 export { frameHeaderBytes, frameKinds, type StreamFault } from "./streams/stream-frame.ts";
 export {
+  createTerminalReader,
+  offsetBody,
+  readOffset,
+  terminalFrame,
+  terminalFrameBytes,
+  terminalFrames,
+  terminalWindowBytes,
+} from "./streams/terminal-frames.ts";
+export {
   clusterApiTarget,
+  podLogsTarget,
+  terminalTarget,
   streamCapabilities,
   streamErrors,
   streamTarget,
   tcpTarget,
   tunnelCapability,
   type ClusterApiTarget,
+  type PodLogsTarget,
+  type TerminalTarget,
   type StreamErrorCode,
   type StreamTarget,
   type StreamTargetKind,

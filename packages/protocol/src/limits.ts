@@ -37,6 +37,8 @@ export const limits = {
   commandPieceBytes: 32_768,
   /** Commands that run on a device at once. */
   commandsPerDevice: 8,
+  /** Pods a page of `pods:list` carries. */
+  podItems: 100,
   /** Characters of a message for people. */
   messageChars: 2_048,
   deviceNameChars: 63,

@@ -30,6 +30,25 @@ export const diffItem = z.object({
 });
 export type DiffItem = z.output<typeof diffItem>;
 
+const podContainer = z.object({
+  name: z.string().max(253),
+  /** `running`, `waiting`, `terminated` or `unknown`; with the reason where there is one. */
+  state: z.string().max(100),
+  ready: z.boolean(),
+  restarts: z.number().int().min(0),
+});
+
+export const podItem = z.object({
+  namespace: z.string().max(63),
+  name: z.string().max(253),
+  phase: z.string().max(63),
+  createdAt: z.string().max(64).optional(),
+  /** What made it: a Deployment rather than its ReplicaSet. */
+  owner: z.object({ kind: z.string().max(63), name: z.string().max(253) }).optional(),
+  containers: z.array(podContainer).max(100),
+});
+export type PodItem = z.output<typeof podItem>;
+
 /**
  * Calls that somebody makes on a live device. An agent names the capability in hello; one that doesn't is never
  * asked. Unlike the other calls of the platform they are answered with the outcome.
@@ -67,6 +86,21 @@ export const remoteCalls = {
     }),
   },
   ...commandCalls,
+  /** Pods of the device's cluster whose logs may be asked for. */
+  "pods:list": {
+    capability: "pod-logs",
+    request: z.strictObject({
+      /** Absent: all namespaces that the agent sees. */
+      namespace: z.string().max(63).optional(),
+      /** `next` of the page before. */
+      position: z.string().max(4_096).optional(),
+      limit: z.number().int().min(1).max(limits.podItems),
+    }),
+    response: z.object({
+      items: z.array(podItem).max(limits.podItems),
+      next: z.string().max(4_096).nullable(),
+    }),
+  },
 } as const;
 
 export type RemoteEvent = keyof typeof remoteCalls;

@@ -35,6 +35,8 @@ export interface Organization {
 export interface RemoteAccess {
   /** As what each role is taken by a device's cluster; `none`: not at all. */
   clusterApi: Record<Role, ClusterAccess>;
+  /** The least role that opens terminals; null: nobody does. Absent from what was stored before there were any. */
+  terminal?: Role | null;
   /** Grows with each change. */
   version: number;
 }

@@ -339,9 +339,15 @@ describeStore("accounts", (context) => {
       const stored = organization();
       await organizations.insert(stored);
       const clusterApi = { viewer: "none", operator: "view", admin: "edit", owner: "edit" } as const;
-      const won = await inParallel(5, () => organizations.replaceRemoteAccess(stored._id, 0, { clusterApi }));
+      const won = await inParallel(5, () =>
+        organizations.replaceRemoteAccess(stored._id, 0, { clusterApi, terminal: "admin" }),
+      );
       assert.equal(won.filter((settings) => settings !== null).length, 1);
-      assert.deepEqual((await organizations.find(stored._id))?.remoteAccess, { clusterApi, version: 1 });
+      assert.deepEqual((await organizations.find(stored._id))?.remoteAccess, {
+        clusterApi,
+        terminal: "admin",
+        version: 1,
+      });
       assert.equal((await organizations.replaceRemoteAccess(stored._id, 1, { clusterApi }))?.version, 2);
       assert.equal(await organizations.replaceRemoteAccess(newId("org"), 0, { clusterApi }), null);
     });

@@ -50,6 +50,8 @@ import { platformUserRoutes } from "./platform/platform-users.routes.ts";
 import { createPlatformUsersService } from "./platform/platform-users.service.ts";
 import { provisioningTokenRoutes } from "./provisioning-tokens/provisioning-tokens.routes.ts";
 import { createProvisioningTokensService } from "./provisioning-tokens/provisioning-tokens.service.ts";
+import { podLogsRoutes } from "./pod-logs/pod-logs.routes.ts";
+import { createPodLogsService } from "./pod-logs/pod-logs.service.ts";
 import { remoteAccessRoutes } from "./remote-access/remote-access.routes.ts";
 import { createRemoteAccessService } from "./remote-access/remote-access.service.ts";
 import { rportRoutes } from "./rport/rport.routes.ts";
@@ -62,6 +64,8 @@ import { createTemplateContentService } from "./templates/template-content.servi
 import { createTemplateVersions } from "./templates/template-versions.ts";
 import { templateRoutes } from "./templates/templates.routes.ts";
 import { createTemplatesService } from "./templates/templates.service.ts";
+import { terminalRoutes } from "./terminal/terminal.routes.ts";
+import { createTerminalService } from "./terminal/terminal.service.ts";
 import { tunnelRoutes } from "./tunnels/tunnels.routes.ts";
 import { createTunnelsService } from "./tunnels/tunnels.service.ts";
 
@@ -88,6 +92,7 @@ export function createServices(
     vault,
     secretVault,
     desiredState,
+    deviceStreams,
     git,
     publicUrls,
     caFingerprint,
@@ -199,7 +204,6 @@ export function createServices(
   const secrets = createSecretsService({ store, secretVault, audit, bus });
 
   const remoteAccess = createRemoteAccessService({ store, audit, bus });
-  const { deviceStreams } = options;
   const connects = createConnectService({ store, deviceStreams, audit, logger });
   const tunnels = createTunnelsService({ store, bus, audit, ports: options.tunnelPorts });
   const { tunnelHost = "0.0.0.0" } = options;
@@ -227,6 +231,8 @@ export function createServices(
       ...deviceDiffRoutes({ diffs }),
       ...tunnelRoutes({ tunnels }),
       ...remoteAccessRoutes({ remoteAccess }),
+      ...terminalRoutes({ terminals: createTerminalService({ store, deviceStreams, audit }) }),
+      ...podLogsRoutes({ podLogs: createPodLogsService({ store, calls, deviceStreams }) }),
       ...kubeconfigRoutes({ devices, consoleUrl: publicUrls.console }),
       ...connectRoutes({ connects }),
       ...commandRunRoutes({ runs, store }),

@@ -272,7 +272,7 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
     replaceRemoteAccess: async () => {
       const { clusterApi } = (await api.call("GET /organization/remote-access", { as: api.admin })).body;
       const viewer = clusterApi.viewer === "none" ? "view" : "none";
-      return { body: { clusterApi: { ...clusterApi, viewer } } };
+      return { body: { clusterApi: { ...clusterApi, viewer }, terminal: null } };
     },
     listOrganizations: () => ({}),
     createPlatformOrganization: () => ({ body: { name: newId("organization") } }),
@@ -370,6 +370,9 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
     closeRportTunnel: () => tunnel(),
     getDevice: () => on(device()),
     getKubeconfig: () => on(device()),
+    openTerminal: () => on(device(), { status: 403 }),
+    listPods: () => on(device(), { status: 409 }),
+    readPodLogs: () => on(device(), { query: { namespace: "shop", pod: "web-1" } }),
     listDeviceObjects: () => on(device()),
     listDeviceRevisions: () => on(device()),
     listDeviceEvents: () => on(device()),

@@ -5,6 +5,7 @@ const statuses: Record<string, number> = {
   target_unreachable: 502,
   connect_timeout: 504,
   too_many_streams: 429,
+  terminal_gone: 410,
 };
 
 export const streamStatus = (code: string): number => statuses[code] ?? 409;

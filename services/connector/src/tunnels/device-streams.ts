@@ -27,6 +27,12 @@ const unsupported: Record<StreamTargetKind, () => AppError> = {
   tcp: notTaken(
     "The device takes no tunnels: its agent is too old for them, or they are switched off there (--tunnel-allow none).",
   ),
+  terminal: notTaken(
+    "The device opens no terminals: its agent is too old for them, or they are switched off there (--terminal).",
+  ),
+  "pod-logs": notTaken(
+    "The device shows no logs: it has no cluster, its agent is too old, or they are switched off there (--pod-logs).",
+  ),
   "cluster-api": notTaken(
     "The device lets nobody at its cluster: its agent is too old for it, or it is switched off there (--cluster-api).",
   ),

@@ -20,7 +20,7 @@ export interface RouteSocket {
   close(): void;
   /** Tells the peer why in a last text message of problem details, and closes it with 4000 and the HTTP status. */
   fail(error: unknown): void;
-  /** Aborts once it is over, whoever ended it. */
+  /** Aborts once it is over; with the reason where it was ended for one, such as a sign-out. */
   readonly signal: AbortSignal;
   /** For a multiplexer: each frame goes as one binary message. */
   readonly link: FrameLink;
@@ -79,13 +79,12 @@ export function createHeldSocket(options: {
   const over = new AbortController();
   let isPaused = true;
   let isWaited = false;
+  let reason: unknown = new AppError({ code: "closed", status: 499, message: "It was closed." });
   let bytesReadWhenAsked: number | undefined;
 
   ws.pause();
   ws.on("error", (error) => logger.info({ requestId, error: error.message }, "WebSocket broke"));
-  ws.once("close", () =>
-    over.abort(new AppError({ code: "closed", status: 499, message: "It was closed." })),
-  );
+  ws.once("close", () => over.abort(reason));
 
   function cutSlowReader(): void {
     logger.info({ requestId, queuedBytes: ws.bufferedAmount }, "WebSocket cut: the peer doesn't read");
@@ -134,6 +133,7 @@ export function createHeldSocket(options: {
       link: createSocketLink(connection, { isClient: false }),
     },
     end(error, closeCode) {
+      reason = error;
       if (ws.readyState === ws.OPEN) endWith(ws, error, requestId, closeCode);
     },
     checkAlive() {

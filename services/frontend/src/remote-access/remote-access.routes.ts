@@ -17,11 +17,19 @@ const settings = {
     .describe(
       "As what the members of each role are taken by a device's cluster, where that device allows so much; `none`: not at all.",
     ),
+  terminal: z
+    .enum(["operator", "admin", "owner"])
+    .nullable()
+    .describe("The least role that opens terminals on devices that allow them; null: nobody does."),
 };
 
 const remoteAccessSchema = z.object(settings).meta({ id: "RemoteAccess" });
 const tag = "Organisation";
-const reply = ({ clusterApi, version }: RemoteAccess) => ({ body: { clusterApi }, version });
+const reply = ({ clusterApi, terminal = null, version }: RemoteAccess) => ({
+  // No viewer is ever let at a terminal.
+  body: { clusterApi, terminal: terminal === "viewer" ? null : terminal },
+  version,
+});
 
 export function remoteAccessRoutes({ remoteAccess }: { remoteAccess: RemoteAccessService }): Route[] {
   return [

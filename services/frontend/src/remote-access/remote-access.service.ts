@@ -5,15 +5,18 @@ import type { Member } from "../auth/caller.ts";
 import { changesOf, changeVersioned } from "../http/optimistic-change.ts";
 
 export type RemoteAccessService = ReturnType<typeof createRemoteAccessService>;
-type Settings = Omit<RemoteAccess, "version">;
+type Settings = Required<Omit<RemoteAccess, "version">>;
 
-const nobody: RemoteAccess = {
+const nobody: Required<RemoteAccess> = {
   clusterApi: { viewer: "none", operator: "none", admin: "none", owner: "none" },
+  terminal: null,
   version: 0,
 };
 
 /** Fields that came later are absent from what was stored before. */
-export const remoteAccessOf = ({ remoteAccess }: Pick<Organization, "remoteAccess">): RemoteAccess => ({
+export const remoteAccessOf = ({
+  remoteAccess,
+}: Pick<Organization, "remoteAccess">): Required<RemoteAccess> => ({
   ...nobody,
   ...remoteAccess,
 });
@@ -26,7 +29,7 @@ export function createRemoteAccessService(options: {
 }) {
   const { store, audit, bus } = options;
 
-  async function get(organizationId: string): Promise<RemoteAccess> {
+  async function get(organizationId: string): Promise<Required<RemoteAccess>> {
     const organization = await store.organizations.find(organizationId);
     if (organization === null) {
       throw notFound({ code: "organization_not_found", message: "There is no such organisation." });
@@ -46,8 +49,11 @@ export function createRemoteAccessService(options: {
       const { before, after, isChanged } = await changeVersioned({
         ifMatch,
         read: () => get(organizationId),
-        change: (current) => changesOf<RemoteAccess, Settings>(current, wanted),
-        write: (current) => store.organizations.replaceRemoteAccess(organizationId, current.version, wanted),
+        change: (current) => changesOf<Required<RemoteAccess>, Settings>(current, wanted),
+        async write({ version }) {
+          const stored = await store.organizations.replaceRemoteAccess(organizationId, version, wanted);
+          return stored === null ? null : remoteAccessOf({ remoteAccess: stored });
+        },
       });
       if (!isChanged) return after;
       await audit.record(acting, {
@@ -55,7 +61,7 @@ export function createRemoteAccessService(options: {
         kind: "remote-access.changed",
         message: "It was changed what the organisation's people may do on devices.",
         severity: "warning",
-        details: difference(before, after, ["clusterApi"]),
+        details: difference(before, after, ["clusterApi", "terminal"]),
       });
       // Whoever is at a device with what was taken away loses it.
       bus.publish("organization:changed", { organizationId });

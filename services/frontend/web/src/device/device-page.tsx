@@ -11,8 +11,10 @@ import { DeviceLabels } from "./device-labels.tsx";
 import { DiffTab } from "./diff/diff-tab.tsx";
 import { EventsTab } from "./events/events-tab.tsx";
 import { HistoryTab } from "./history/history-tab.tsx";
+import { LogsTab } from "./logs/logs-tab.tsx";
 import { ObjectsTab } from "./objects/objects-tab.tsx";
 import { OverviewTab } from "./overview/overview-tab.tsx";
+import { TerminalTab } from "./terminal/terminal-tab.tsx";
 import { useDevice, type Device } from "./use-device.ts";
 import "./device.css";
 
@@ -29,6 +31,8 @@ const tabs: readonly DeviceTab[] = [
   { key: "objects", title: "Objects", Content: ObjectsTab },
   { key: "configuration", title: "Configuration", Content: ConfigurationTab },
   { key: "diff", title: "Diff", Content: DiffTab },
+  { key: "logs", title: "Logs", Content: LogsTab },
+  { key: "terminal", title: "Terminal", Content: TerminalTab },
   { key: "history", title: "History", Content: HistoryTab },
   { key: "events", title: "Events", Content: EventsTab },
   { key: "certificates", title: "Certificates", Content: CertificatesTab },

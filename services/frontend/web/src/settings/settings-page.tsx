@@ -9,6 +9,7 @@ import { ApiTokensTab } from "./api-tokens-tab.tsx";
 import { GeneralTab } from "./general-tab.tsx";
 import { InvitationsTab } from "./invitations-tab.tsx";
 import { MembersTab } from "./members-tab.tsx";
+import { RemoteAccessTab } from "./remote-access-tab.tsx";
 import { mayReach } from "./roles.ts";
 
 interface SettingsTab {
@@ -23,6 +24,7 @@ const tabs: SettingsTab[] = [
   { key: "members", title: "Members", least: "viewer", content: MembersTab },
   { key: "invitations", title: "Invitations", least: "admin", content: InvitationsTab },
   { key: "api-tokens", title: "API tokens", least: "viewer", content: ApiTokensTab },
+  { key: "remote-access", title: "Remote access", least: "viewer", content: RemoteAccessTab },
   { key: "allow-lists", title: "Allow-lists", least: "admin", content: AllowListsTab },
 ];
 
