@@ -5,6 +5,7 @@ import { ErrorState } from "../components/error-state.tsx";
 import { PageHeader } from "../components/page-header.tsx";
 import { PageLoading } from "../components/page-loading.tsx";
 import { CertificatesTab } from "./certificates/certificates-tab.tsx";
+import { CommandsTab } from "./commands/commands-tab.tsx";
 import { ConfigurationTab } from "./configuration/configuration-tab.tsx";
 import { DeviceActions } from "./device-actions.tsx";
 import { DeviceLabels } from "./device-labels.tsx";
@@ -33,6 +34,7 @@ const tabs: readonly DeviceTab[] = [
   { key: "diff", title: "Diff", Content: DiffTab },
   { key: "logs", title: "Logs", Content: LogsTab },
   { key: "terminal", title: "Terminal", Content: TerminalTab },
+  { key: "commands", title: "Commands", Content: CommandsTab },
   { key: "history", title: "History", Content: HistoryTab },
   { key: "events", title: "Events", Content: EventsTab },
   { key: "certificates", title: "Certificates", Content: CertificatesTab },

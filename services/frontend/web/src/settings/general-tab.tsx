@@ -20,6 +20,7 @@ import { useState, type ReactNode } from "react";
 import { useNavigate } from "react-router";
 import { useApi } from "../api/api-context.ts";
 import { unwrap, type Schema } from "../api/client.ts";
+import { CommandSwitch } from "../commands/command-switch.tsx";
 import { ConfirmModal } from "../components/confirm-modal.tsx";
 import { CopyableId } from "../components/copyable-id.tsx";
 import { ErrorState } from "../components/error-state.tsx";
@@ -147,6 +148,18 @@ export function GeneralTab(): ReactNode {
               <RenameForm key={organization.data.name} organization={organization.data} />
             </CardBody>
           )}
+        </Card>
+      </StackItem>
+      <StackItem>
+        <Card>
+          <CardTitle component="h2">Commands</CardTitle>
+          <CardBody>
+            Off, nobody can run commands on devices of this organisation, whatever their agents allow. What
+            runs goes on.
+          </CardBody>
+          <CardFooter>
+            <CommandSwitch />
+          </CardFooter>
         </Card>
       </StackItem>
       <StackItem>

@@ -27,6 +27,13 @@ export const navigation: NavigationGroup[] = [
     ],
   },
   {
+    title: "Remote work",
+    items: [
+      { label: "Commands", to: "/commands" },
+      { label: "Scripts", to: "/scripts" },
+    ],
+  },
+  {
     title: "Content",
     items: [
       { label: "Templates", to: "/templates" },

@@ -32,10 +32,15 @@ function useDevicesNamed(q: string) {
 interface DeviceSelectProps {
   device: Device | null;
   onChange: (device: Device | null) => void;
+  /** What it is chosen for; default: a preview. */
+  label?: string;
+  placeholder?: string;
 }
 
 /** Chooses a device by its name. */
-export function DeviceSelect({ device, onChange }: DeviceSelectProps): ReactNode {
+export function DeviceSelect(props: DeviceSelectProps): ReactNode {
+  const { device, onChange } = props;
+  const { label = "Preview for a device", placeholder = "No device: placeholders as written" } = props;
   const [isOpen, setIsOpen] = useState(false);
   const [text, setText] = useState("");
   const found = useDevicesNamed(useDeferredValue(text.slice(0, 100)));
@@ -63,8 +68,8 @@ export function DeviceSelect({ device, onChange }: DeviceSelectProps): ReactNode
           <TextInputGroup isPlain>
             <TextInputGroupMain
               value={isOpen ? text : (device?.name ?? text)}
-              placeholder="No device: placeholders as written"
-              aria-label="Preview for a device"
+              placeholder={placeholder}
+              aria-label={label}
               autoComplete="off"
               role="combobox"
               isExpanded={isOpen}
