@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { dialTls, silentLogger } from "@rciots/runtime";
+import type { PlatformHandlers } from "../../agent/src/channel/call-dispatcher.ts";
 import { openSession, type Session } from "../../agent/src/channel/session.ts";
 import type { DeviceIdentity } from "../../agent/src/identity/identity.store.ts";
 import { simulatorVersion } from "./simulated-device.ts";
@@ -23,7 +24,12 @@ async function dial(identity: DeviceIdentity, ticket?: Buffer) {
 /** A session of the agent's own channel without the agent around it: live once this resolves. */
 export async function createAppSession(
   identity: DeviceIdentity,
-  options: { resume: boolean },
+  options: {
+    resume: boolean;
+    /** Calls that it answers besides, and what it says of them. */
+    handlers?: Partial<PlatformHandlers>;
+    capabilities?: readonly string[];
+  },
 ): Promise<Session> {
   let ticket: Buffer | undefined;
   if (options.resume) {
@@ -42,13 +48,14 @@ export async function createAppSession(
       "desired:changed": () => ({}),
       "device:decommission": () => ({}),
       "certificate:expire": () => ({}),
+      ...options.handlers,
     },
     logger: silentLogger,
   });
   await session.call("session:hello", {
     versions: [1],
     agentVersion: simulatorVersion,
-    capabilities: ["manifests"],
+    capabilities: ["manifests", ...(options.capabilities ?? [])],
     facts: { simulated: true },
   });
   return session;

@@ -1,10 +1,12 @@
 import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { logIn, type ApiClient } from "../harness/api-client.ts";
+import { startAgentProcess, type AgentProcess } from "../harness/agent-process.ts";
 import { openBrowser, type TestPage } from "../harness/browser.ts";
 import { consolePages, type ConsolePage } from "../harness/console-pages.ts";
 import { settle, signIn, tabsOf, visit } from "../harness/console-visit.ts";
 import { eventually } from "../harness/eventually.ts";
+import { createToken, deviceOnline } from "../harness/fleet.ts";
 import { startPlatformProcess, type PlatformProcess } from "../harness/platform-process.ts";
 import { demoDevices, demoTemplates } from "./demo-content.ts";
 import { rootOf } from "./platform.ts";
@@ -74,6 +76,32 @@ async function startDevices(platform: PlatformProcess, api: ApiClient, token: st
   return simulator;
 }
 
+const script = `for part in kernel disk memory; do
+  echo "checking the $part of $SITE ..."
+done
+df -h / | tail -1
+echo "the clock is 3 s late" >&2
+`;
+
+/** A saved script, and a real device that ran it. */
+async function runCommands(platform: PlatformProcess, api: ApiClient): Promise<AgentProcess> {
+  const token = await createToken(api, { labels: { site: "berlin" } });
+  const agent = startAgentProcess({ platform, token, name: "checkout-1", env: { RCIOTS_COMMANDS: "host" } });
+  await deviceOnline(api, "checkout-1");
+  const { id: scriptId } = await api.post<{ id: string }>("/scripts", {
+    name: "health check",
+    description: "Looks at what usually breaks first.",
+    text: script,
+    parameters: [{ name: "SITE", description: "For the report.", defaultValue: "berlin" }],
+  });
+  const { id } = await api.post<{ id: string }>("/commands", { selector: { q: "^checkout" }, scriptId });
+  await eventually(async () => {
+    const { state } = await api.get<{ state: string }>(`/commands/${id}`);
+    if (state !== "finished") throw new Error(`The command is ${state}.`);
+  });
+  return agent;
+}
+
 const slug = (text: string): string =>
   text
     .toLowerCase()
@@ -125,6 +153,7 @@ function writeGallery(sections: [string, Picture[]][]): void {
 async function run(platform: PlatformProcess): Promise<void> {
   const api = await logIn(platform.consoleUrl, "admin", password);
   const simulator = await startDevices(platform, api, await fill(api));
+  const agent = await runCommands(platform, api);
   const browser = await openBrowser();
   try {
     rmSync(folder, { recursive: true, force: true });
@@ -153,6 +182,7 @@ async function run(platform: PlatformProcess): Promise<void> {
     writeGallery(sections);
   } finally {
     await browser.close();
+    await agent.stop();
     await simulator.kill();
   }
 }

@@ -70,6 +70,46 @@ async function fillByApi(api: ApiClient): Promise<string> {
   return token;
 }
 
+/** A command that writes whatever it likes, and escape sequences with it. */
+async function writeHostileOutput(session: Session, id: string): Promise<void> {
+  const escapes = `\u001b]0;${text(0)}\u0007\u001b[31m${text(1)}\u001b[0m\u001b]8;;javascript:${hit}\u001b\\x\u0000\r\n`;
+  const lines = [...hostileTexts, escapes].map((line) => `${line}\n`);
+  const pieces = lines.map((line, index) => ({
+    stream: index % 2 === 0 ? ("stdout" as const) : ("stderr" as const),
+    text: line,
+  }));
+  await session.call("command:output", { id, offset: 0, pieces });
+  const finishedAt = new Date().toISOString();
+  const outputBytes = Buffer.byteLength(lines.join(""));
+  const end = {
+    id,
+    outcome: "failed" as const,
+    message: all,
+    outputBytes,
+    startedAt: finishedAt,
+    finishedAt,
+  };
+  await session.call("command:end", end);
+}
+
+/** Runs something of every hostile text, where a device takes it. */
+async function runHostileCommands(api: ApiClient): Promise<void> {
+  for (const index of [0, 1, 8])
+    await api.post("/scripts", {
+      name: text(index),
+      description: all,
+      text: all,
+      parameters: [{ name: `P${"p".repeat(100)}`, description: text(index), defaultValue: text(index + 1) }],
+    });
+  const program = { kind: "script", interpreter: "sh", text: all, arguments: [text(1)] };
+  const title = text(8);
+  const { id } = await api.post<{ id: string }>("/commands", { selector: {}, program, title });
+  await eventually(async () => {
+    const { state } = await api.get<{ state: string }>(`/commands/${id}`);
+    if (state !== "finished") throw new Error(`The run is ${state}.`);
+  });
+}
+
 /** A device that enrols by the real way, and says of itself whatever it likes. */
 async function connectHostileDevice(
   platform: PlatformProcess,
@@ -104,7 +144,16 @@ async function connectHostileDevice(
   await keeper.obtain(new AbortController().signal);
   const identity = (await identityStore.load())?.identity;
   if (identity === undefined) throw new Error("The device got no identity.");
-  const session = await createAppSession(identity, { resume: false });
+  const session: Session = await createAppSession(identity, {
+    resume: false,
+    capabilities: ["commands"],
+    handlers: {
+      "command:start": ({ id }) => {
+        void writeHostileOutput(session, id);
+        return { isNew: true };
+      },
+    },
+  });
   await session.call("facts:report", { facts });
   const desired = await eventually(async () => {
     const found = await session.call("desired:get", {});
@@ -140,6 +189,7 @@ export async function fillWithHostileContent(
     await connectHostileDevice(platform, token, "plain"),
     await connectHostileDevice(platform, token, "d".repeat(63)),
   ];
+  await runHostileCommands(api);
   return {
     async stop() {
       for (const session of sessions) session.close({ code: "stopped", message: "The device stops." });
