@@ -11,6 +11,8 @@ export const areas: readonly { value: string; label: string }[] = [
   { value: "device.*", label: "Devices" },
   { value: "certificate.*", label: "Certificates" },
   { value: "provisioning-token.*", label: "Provisioning tokens" },
+  { value: "command.*", label: "Commands" },
+  { value: "script.*", label: "Scripts" },
   { value: "template.*", label: "Templates" },
   { value: "git-credential.*", label: "Git credentials" },
   { value: "secret.*", label: "Secrets" },
