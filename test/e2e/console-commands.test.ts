@@ -51,7 +51,7 @@ describe("when somebody runs commands in the console", function () {
     await page.getByRole("link", { name: "Run a command" }).click();
     await page.getByLabel("Label selector").fill("site=lab");
     await page.getByText("2 devices, 2 of them online").waitFor();
-    await write('echo "\u001b[32mhello\u001b[0m from $HOME"; sleep 3; echo late >&2; exit 3');
+    await write(String.raw`printf '\033[32mhello\033[0m from a script\n'; sleep 4; echo late >&2; exit 3`);
     await page.getByRole("button", { name: "Run", exact: true }).click();
     await page.getByText("2 running").waitFor();
     await page

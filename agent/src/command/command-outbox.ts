@@ -9,6 +9,9 @@ interface Delivery {
   id: string;
   feed: OutputFeed;
   end: CommandEnd | undefined;
+  sentMessages: number;
+  /** When the last message went. */
+  sentAt: number;
 }
 
 export interface CommandOutbox {
@@ -26,9 +29,12 @@ export interface CommandOutbox {
 
 /** The same again would be refused again. */
 const lastingRefusals = ["invalid_payload", "unknown_event", "command_unknown"];
-/** What is written line by line goes out together; what comes first does not wait. */
-const gatherMs = 100;
+/** What is written line by line goes out together: at first soon, and less often of a command that goes on and on. */
+const gatherMs = { soon: 100, later: 1_000 };
+const soonMessages = 30;
 const gatherBytes = 16_384;
+/** Whatever is new wakes it. */
+const idleMs = 3_600_000;
 /** Of messages of at most 64 KiB, whatever commands write: a session may send 50 a second in all. */
 const pace = { burst: 16, perSecond: 8 };
 
@@ -50,12 +56,19 @@ export function createCommandOutbox({
   let sending: AbortController | undefined;
   let news = new AbortController();
 
-  const isReady = ({ feed, end }: Delivery): boolean => feed.waitingBytes > 0 || end !== undefined;
+  const hasNews = ({ feed, end }: Delivery): boolean => feed.waitingBytes > 0 || end !== undefined;
 
-  /** The one that waited longest; it goes to the back of the line. */
+  /** When a command's next message may go, in milliseconds from now. */
+  function dueInMs({ feed, end, sentAt, sentMessages }: Delivery): number {
+    if (end !== undefined || feed.waitingBytes >= gatherBytes) return 0;
+    const { soon, later } = gatherMs;
+    return sentAt + (sentMessages < soonMessages ? soon : later) - performance.now();
+  }
+
+  /** The one that waited longest of those that are due; it goes to the back of the line. */
   function take(): Delivery | undefined {
     for (const [id, delivery] of deliveries) {
-      if (!isReady(delivery)) continue;
+      if (!hasNews(delivery) || dueInMs(delivery) > 0) continue;
       deliveries.delete(id);
       deliveries.set(id, delivery);
       return delivery;
@@ -63,12 +76,23 @@ export function createCommandOutbox({
     return undefined;
   }
 
-  async function sendOne(session: Caller, delivery: Delivery): Promise<void> {
+  /** Until something is due, or something new is there. */
+  async function wait(signal: AbortSignal): Promise<void> {
+    news = new AbortController();
+    const waiting = [...deliveries.values()].filter(hasNews).map(dueInMs);
+    await sleep(Math.max(1, Math.min(idleMs, ...waiting)), AbortSignal.any([news.signal, signal]));
+  }
+
+  async function sendOne(session: Caller, delivery: Delivery, signal: AbortSignal): Promise<void> {
     const { id, feed, end } = delivery;
     const message = feed.next();
     if (message !== undefined) {
       await session.call("command:output", { id, ...message });
+      // Another session may be sending it already.
+      if (signal.aborted) return;
       feed.sent(message);
+      delivery.sentMessages += 1;
+      delivery.sentAt = performance.now();
     } else if (end !== undefined) {
       await session.call("command:end", end);
       deliveries.delete(id);
@@ -84,24 +108,18 @@ export function createCommandOutbox({
     onSettled(id);
   }
 
-  async function pauseFor(delivery: Delivery, signal: AbortSignal): Promise<void> {
-    while (!allowance.take() && !signal.aborted) await sleep(1_000 / pace.perSecond / 2, signal);
-    if (delivery.end === undefined && delivery.feed.waitingBytes < gatherBytes) await sleep(gatherMs, signal);
-  }
-
   async function sendAll(session: Caller, signal: AbortSignal): Promise<void> {
     const backoff = createBackoff({ minMs: 500, maxMs: 15_000 });
     while (!signal.aborted) {
       const delivery = take();
       if (delivery === undefined) {
-        news = new AbortController();
-        await sleep(3_600_000, AbortSignal.any([news.signal, signal]));
+        await wait(signal);
         continue;
       }
-      await pauseFor(delivery, signal);
+      while (!allowance.take() && !signal.aborted) await sleep(500 / pace.perSecond, signal);
       if (signal.aborted) return;
       try {
-        await sendOne(session, delivery);
+        await sendOne(session, delivery, signal);
         backoff.reset();
       } catch (error) {
         if (signal.aborted) return;
@@ -113,7 +131,7 @@ export function createCommandOutbox({
 
   return {
     add(id, feed) {
-      deliveries.set(id, { id, feed, end: undefined });
+      deliveries.set(id, { id, feed, end: undefined, sentMessages: 0, sentAt: 0 });
       feed.setAttached(caller !== undefined);
     },
     nudge: () => news.abort(),
@@ -136,7 +154,7 @@ export function createCommandOutbox({
     },
     async drained(timeoutMs) {
       const endsAt = performance.now() + timeoutMs;
-      while (caller !== undefined && [...deliveries.values()].some(isReady) && performance.now() < endsAt)
+      while (caller !== undefined && [...deliveries.values()].some(hasNews) && performance.now() < endsAt)
         await sleep(50);
     },
     get waiting() {

@@ -32,7 +32,8 @@ export function createPlatform() {
         const store = (): void => {
           if (event === "command:output") {
             const output = payload as DeviceRequest<"command:output">;
-            of(output.id).output.set(output.offset, output);
+            const stored = of(output.id).output;
+            if (!stored.has(output.offset)) stored.set(output.offset, output);
           } else {
             const end = payload as DeviceRequest<"command:end">;
             of(end.id).ends.push(end);

@@ -63,6 +63,9 @@ describe("when a command writes", () => {
     const message = feed.next();
     feed.push("stdout", Buffer.from(" second"));
     assert.deepEqual(message?.pieces, [{ stream: "stdout", text: "first" }]);
+    feed.setAttached(false);
+    feed.setAttached(true);
+    assert.deepEqual(feed.next(), message, "what is sent again is what was sent");
     if (message !== undefined) feed.sent(message);
     assert.deepEqual(feed.next(), { offset: 5, pieces: [{ stream: "stdout", text: " second" }] });
   });

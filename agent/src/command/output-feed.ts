@@ -41,12 +41,16 @@ export function createOutputFeed({ pause, resume }: { pause: () => void; resume:
   let totalBytes = 0;
   let isAttached = false;
   let isPaused = false;
-  /** Pieces of the message that is under way: they stay as they are. */
-  let inFlight = 0;
+  /**
+   * The message under way. It stays as it is, with its pieces, until it is acknowledged: the platform may have stored
+   * it already, and takes each offset once.
+   */
+  let current: OutputMessage | undefined;
+  const inFlight = (): number => current?.pieces.length ?? 0;
 
   function append(stream: OutputStream, text: string): void {
     const bytes = Buffer.byteLength(text);
-    const last = queue.length > inFlight ? queue.at(-1) : undefined;
+    const last = queue.length > inFlight() ? queue.at(-1) : undefined;
     if (last?.stream === stream && last.text.length + text.length <= pieceUnits) {
       last.text += text;
       last.bytes += bytes;
@@ -71,7 +75,7 @@ export function createOutputFeed({ pause, resume }: { pause: () => void; resume:
   function dropMiddle(): void {
     if (waitingBytes <= limits.commandOutputBytes) return;
     const isKept = ({ offset }: Piece, index: number): boolean =>
-      index < inFlight || offset < keptBytes || offset >= totalBytes - keptBytes;
+      index < inFlight() || offset < keptBytes || offset >= totalBytes - keptBytes;
     queue = queue.filter(isKept);
     waitingBytes = queue.reduce((sum, { bytes }) => sum + bytes, 0);
   }
@@ -94,7 +98,7 @@ export function createOutputFeed({ pause, resume }: { pause: () => void; resume:
     },
     next() {
       const [first] = queue;
-      if (first === undefined) return undefined;
+      if (current !== undefined || first === undefined) return current;
       const pieces: Piece[] = [];
       let end = first.offset;
       for (const piece of queue) {
@@ -103,12 +107,12 @@ export function createOutputFeed({ pause, resume }: { pause: () => void; resume:
         pieces.push(piece);
         end += piece.bytes;
       }
-      inFlight = pieces.length;
-      return { offset: first.offset, pieces: pieces.map(({ stream, text }) => ({ stream, text })) };
+      current = { offset: first.offset, pieces: pieces.map(({ stream, text }) => ({ stream, text })) };
+      return current;
     },
     sent({ pieces }) {
       queue = queue.slice(pieces.length);
-      inFlight = 0;
+      current = undefined;
       waitingBytes = queue.reduce((sum, { bytes }) => sum + bytes, 0);
       balance();
     },
@@ -118,7 +122,7 @@ export function createOutputFeed({ pause, resume }: { pause: () => void; resume:
       balance();
     },
     drop() {
-      [queue, waitingBytes, inFlight] = [[], 0, 0];
+      [queue, waitingBytes, current] = [[], 0, undefined];
       balance();
     },
     get totalBytes() {

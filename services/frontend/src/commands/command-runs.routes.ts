@@ -12,8 +12,8 @@ import { executionSchema, outputSchema, runSchema, viewExecution, viewOutput } f
 const tag = "Commands";
 /** A script, variables and standard input at their largest, escaped. */
 const bodyLimitBytes = 1_048_576;
-/** Of one answer: each has at most 64 KiB. */
-const maxChunks = 16;
+/** Of one answer. However many they are, no more than a megabyte or so of an output is kept. */
+const maxChunks = 1_000;
 
 const stateField = repeated(z.enum(executionStates), executionStates.length).describe("May be repeated.");
 

@@ -1,5 +1,6 @@
 import {
   ActionList,
+  ActionListGroup,
   ActionListItem,
   Alert,
   Button,
@@ -66,30 +67,32 @@ function Actions({ run }: { run: CommandRun }): ReactNode {
   const mayCancel = run.state === "running" && run.stopped?.reason !== "canceled";
   return (
     <ActionList>
-      {mayCancel && (
+      <ActionListGroup>
+        {mayCancel && (
+          <ActionListItem>
+            <Button variant="secondary" isDanger onClick={() => setIsCanceling(true)}>
+              Cancel
+            </Button>
+          </ActionListItem>
+        )}
         <ActionListItem>
-          <Button variant="secondary" isDanger onClick={() => setIsCanceling(true)}>
-            Cancel
+          <Button
+            variant="secondary"
+            component={(props) => <Link {...props} to={`/commands/new?from=${run.id}`} />}
+          >
+            Edit and run
           </Button>
         </ActionListItem>
-      )}
-      <ActionListItem>
-        <Button
-          variant="secondary"
-          component={(props) => <Link {...props} to={`/commands/new?from=${run.id}`} />}
-        >
-          Edit and run
-        </Button>
-      </ActionListItem>
-      <ActionListItem>
-        <Button
-          isLoading={repeat.isPending}
-          isDisabled={repeat.isPending}
-          onClick={() => repeat.mutate(run.id)}
-        >
-          Run again
-        </Button>
-      </ActionListItem>
+        <ActionListItem>
+          <Button
+            isLoading={repeat.isPending}
+            isDisabled={repeat.isPending}
+            onClick={() => repeat.mutate(run.id)}
+          >
+            Run again
+          </Button>
+        </ActionListItem>
+      </ActionListGroup>
       {isCanceling && <CancelRun run={run} onClose={() => setIsCanceling(false)} />}
     </ActionList>
   );

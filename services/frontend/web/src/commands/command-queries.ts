@@ -79,6 +79,8 @@ export function useOutput({ id, runId }: Pick<Execution, "id" | "runId">) {
         const page = await unwrap(api.GET("/api/v1/command-executions/{id}/output", { params, signal }));
         output = appendOutput(output, page.parts, page.nextOffset);
         if (!page.hasMore) return output;
+        // The next hint ends this reading and begins another: what was read must not be read again.
+        queries.setQueryData<Output>(queryKey, output);
       }
     },
   });
