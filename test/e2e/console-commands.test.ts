@@ -93,7 +93,7 @@ describe("when somebody runs commands in the console", function () {
   it("keeps a script with a parameter, and runs it on one device", async () => {
     await page.goto("/scripts");
     await page.getByRole("link", { name: "New script" }).click();
-    await page.getByLabel("Name", { exact: true }).fill("greet");
+    await page.locator("#script-name").fill("greet");
     await write('echo "good morning, $WHO"\n');
     await page.getByRole("button", { name: "Add parameter" }).click();
     await page.getByLabel("Name of parameter 1").fill("WHO");

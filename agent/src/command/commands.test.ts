@@ -227,6 +227,7 @@ describe("when a device runs commands", function () {
     const file = join(device.folder, "pid");
     const script = `echo $$ > ${file}; exec sleep 600`;
     const request = shell(script);
+    await commands.stop();
     // As an agent that was killed: nobody waits for this one any more.
     const first = device.live();
     await first.begin();

@@ -63,7 +63,7 @@ function CommandForm({ initial }: { initial: CommandDraft }): ReactNode {
         <Button variant="link" component={(props) => <Link {...props} to="/commands" />}>
           Cancel
         </Button>
-        {gap !== null && <span className="rciots-muted">{gap}</span>}
+        {gap !== null && <span className="rciots-command-gap">{gap}</span>}
       </ActionGroup>
       <UnsavedGuard isDirty={readDirty} what="What you filled in" />
     </Form>
