@@ -56,7 +56,7 @@ export function createApiForward({ auth }: { auth: Auth }): ApiForward {
     async request(request, response, as) {
       const headers = { ...pickHeaders(request.headers, requestHeaders), ...bodyFraming(request) };
       const outgoing = await open(request, headers, as);
-      await passOn(request, response, outgoing, responseHeaders).catch((error: unknown) => {
+      await passOn(request, response, outgoing, [responseHeaders]).catch((error: unknown) => {
         throw unreachable(error);
       });
     },

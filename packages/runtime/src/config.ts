@@ -53,6 +53,18 @@ function setting<T>(
 export const text = (options: SettingOptions<string>): Setting<string> =>
   setting({ ...options, parse: (value) => value });
 
+/** A domain of two labels or more, in lower case. */
+export const domain = (options: SettingOptions<string>): Setting<string> =>
+  setting({
+    ...options,
+    parse(value) {
+      const label = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?";
+      if (value.length > 180 || !new RegExp(`^${label}(?:\\.${label})+$`).test(value))
+        throw new Error(`must be a domain such as apps.example.com, not "${value}"`);
+      return value;
+    },
+  });
+
 /** Also read from the file that `<NAME>_FILE` names; never shown. */
 export const secret = (options: SettingOptions<string>): Setting<string> =>
   setting({ ...options, isSecret: true, parse: (value) => value });

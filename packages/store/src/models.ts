@@ -508,6 +508,43 @@ export interface Tunnel {
   createdAt: Date;
   version: number;
 }
+/** A web server that a device reaches, at a name of its own below the platform's proxy domain. */
+export interface WebTunnel {
+  _id: string;
+  organizationId: string;
+  deviceId: string;
+  name: string;
+  /** First label of its host name; nobody else has it, now or later. */
+  label: string;
+  target: { host: string; port: number };
+  scheme: "http" | "https";
+  /** Whether the server is asked by its own name, or by the one that the browser asks for. */
+  hostHeader: "target" | "browser";
+  /** SHA-256 of the certificate that an https server must show; null: any. */
+  certificateFingerprint: string | null;
+  /** Gone at this time; null: never. */
+  closesAt: Date | null;
+  usage: { requests: number; sentBytes: number; receivedBytes: number; lastUsedAt: Date | null };
+  createdBy: string;
+  createdAt: Date;
+  version: number;
+}
+
+/** Lets one browser at one web tunnel: a code that it hands over once, and the cookie that it gets for that. */
+export interface WebPass {
+  /** Hash of what the browser shows. */
+  _id: string;
+  kind: "code" | "cookie";
+  webTunnelId: string;
+  organizationId: string;
+  /** The session of the console that stands behind it; when that ends, so does this. */
+  sessionHash: string;
+  /** Of a code: hash of what the browser was given when it asked, and where it wanted to go. */
+  stateHash: string | null;
+  path: string;
+  expiresAt: Date;
+}
+
 /** `waiting`: the device is away. `failed`: the platform can't listen; it tries again. */
 export type TunnelState = "opening" | "open" | "waiting" | "failed";
 
@@ -1048,6 +1085,45 @@ tunnel.index({ organizationId: 1, _id: -1 });
 tunnel.index({ deviceId: 1, _id: -1 });
 tunnel.index({ connectorId: 1 });
 
+const webTunnel = new Schema<WebTunnel>(
+  {
+    _id: id,
+    organizationId: id,
+    deviceId: id,
+    name: anyText,
+    label: text,
+    target: mixed,
+    scheme: text,
+    hostHeader: text,
+    certificateFingerprint: textOrNull,
+    closesAt: dateOrNull,
+    usage: { requests: number, sentBytes: number, receivedBytes: number, lastUsedAt: dateOrNull },
+    createdBy: text,
+    createdAt: date,
+    version: number,
+  },
+  options,
+);
+webTunnel.index({ label: 1 }, { unique: true });
+webTunnel.index({ organizationId: 1, _id: -1 });
+webTunnel.index({ deviceId: 1, _id: -1 });
+
+const webPass = new Schema<WebPass>(
+  {
+    _id: id,
+    kind: text,
+    webTunnelId: id,
+    organizationId: id,
+    sessionHash: text,
+    stateHash: textOrNull,
+    path: anyText,
+    expiresAt: date,
+  },
+  options,
+);
+webPass.index({ expiresAt: 1 }, { expireAfterSeconds: 0 });
+webPass.index({ webTunnelId: 1 });
+
 const commandRun = new Schema<CommandRun>(
   {
     _id: id,
@@ -1196,6 +1272,8 @@ export function createModels(connection: Connection) {
     leases: connection.model("Lease", lease, "leases"),
     signingRequests: connection.model("SigningRequest", signingRequest, "signingRequests"),
     tunnels: connection.model("Tunnel", tunnel, "tunnels"),
+    webTunnels: connection.model("WebTunnel", webTunnel, "webTunnels"),
+    webPasses: connection.model("WebPass", webPass, "webPasses"),
     commandRuns: connection.model("CommandRun", commandRun, "commandRuns"),
     commandExecutions: connection.model("CommandExecution", commandExecution, "commandExecutions"),
     commandOutputs: connection.model("CommandOutput", commandOutput, "commandOutputs"),

@@ -27,6 +27,7 @@ import { createSecretRepository } from "./repositories/secrets.repository.ts";
 import { createUserDirectoryRepository } from "./repositories/user-directory.repository.ts";
 import { createSigningRequestRepository } from "./repositories/signing-requests.repository.ts";
 import { createTemplateRepository } from "./repositories/templates.repository.ts";
+import { createWebTunnelRepository } from "./repositories/web-tunnels.repository.ts";
 import { createTunnelRepository } from "./repositories/tunnels.repository.ts";
 
 const defaultEventRetentionMs = 400 * 86_400_000;
@@ -75,6 +76,7 @@ export async function createStore(options: {
     templates: createTemplateRepository(models),
     userDirectory: createUserDirectoryRepository(models),
     tunnels: createTunnelRepository(models),
+    webTunnels: createWebTunnelRepository(models),
     /** Rejects when the database doesn't answer. */
     async ping(): Promise<void> {
       await connection.db?.command({ ping: 1 });

@@ -20,6 +20,8 @@ export function describeOwnApi(): Record<string, unknown> {
     secretVault: anything(),
     desiredState: anything(),
     deviceStreams: anything(),
+    identify: anything(),
+    site: undefined,
     git: anything(),
     caFingerprint: () => "",
     installDir: "",

@@ -29,6 +29,11 @@ export const frontendSettings = {
     about: "The console as people's browsers reach it; links in mails begin with it",
     fallbackText: "as the browser asks",
   }),
+  proxyDomain: config.domain({
+    env: "RCIOTS_PROXY_DOMAIN",
+    about: "Domain below which web tunnels have their names, such as apps.example.com; all of it leads here",
+    fallbackText: "there are no web tunnels",
+  }),
   smtpUrl: config.secretUrl({
     env: "RCIOTS_SMTP_URL",
     about: "Mail server: smtp://user:password@host:587, or smtps://",

@@ -29,6 +29,9 @@ import { mountRoutes, prepareProblems } from "./http/dispatch.ts";
 import { cutUnreadBodies } from "./http/json-body.ts";
 import { describeApi } from "./http/openapi.ts";
 import type { Route } from "./http/route.ts";
+import { limitRequestTime } from "./http/request-time.ts";
+import { createProxyGateway } from "./http-proxy/proxy-gateway.ts";
+import { createProxySite } from "./http-proxy/proxy-site.ts";
 import { setSecurityHeaders } from "./http/security-headers.ts";
 import { createSocketGateway, type SocketSettings } from "./http/socket-gateway.ts";
 import { createUpgrades } from "./http/upgrades.ts";
@@ -66,6 +69,8 @@ export interface FrontendOptions {
   agentImage?: string | undefined;
   /** Where tunnels may listen on the platform; absent: nowhere. */
   tunnelPorts?: PortRange | undefined;
+  /** Below which web tunnels have their names, such as `apps.example.com`; absent: there are none. */
+  proxyDomain?: string | undefined;
   /** Address that they listen on, where this process knows it. */
   tunnelHost?: string | undefined;
   /** SHA-256 of the platform's root certificate, as agents are told it. */
@@ -166,12 +171,15 @@ export function createFrontend(options: FrontendOptions): Frontend {
     caFingerprint: options.caFingerprint,
     image: options.agentImage,
   });
-  const services = createServices({
-    ...options,
-    chartVersion: installFiles.chartVersion,
-    agentVersion: installFiles.agentVersion,
-  });
   const identify = createIdentify({ store, logger });
+  const { proxyDomain: domain } = options;
+  const consoleUrl = options.publicUrls.console;
+  const site =
+    domain === undefined
+      ? undefined
+      : createProxySite({ domain, consoleUrl, port: () => server.address().port });
+  const { chartVersion, agentVersion } = installFiles;
+  const services = createServices({ ...options, chartVersion, agentVersion, identify, site });
   const { routes, settled } = services;
   const doors = {
     identify,
@@ -190,16 +198,39 @@ export function createFrontend(options: FrontendOptions): Frontend {
     audit,
     recheckMs: options.sockets?.recheckMs,
   });
+  const { deviceStreams } = options;
+  const proxy =
+    site &&
+    createProxyGateway({
+      ...doors,
+      store,
+      deviceStreams,
+      site,
+      audit,
+      recheckMs: options.sockets?.recheckMs,
+    });
   const loops = [
     ...services.loops,
     { name: "live connections", loop: live.loop, intervalMs: live.recheckMs },
     ...sockets.loops,
     ...clusters.loops,
+    ...(proxy?.loops ?? []),
   ];
   const { report: health, staleLoops } = createHealth({ store, loops, logger, busFault: options.busFault });
   const app = createApp(options, routes, { health, identify, installFiles, clusters });
-  const server = createHttpServer({ listener: app, host, port });
+  const server = createHttpServer({
+    listener(message, response) {
+      if (proxy?.takes(message) === true) return proxy.handle(message, response);
+      limitRequestTime(message);
+      app(message, response);
+    },
+    host,
+    port,
+    // What is sent through to a device may take its time.
+    requestTimeoutMs: 0,
+  });
   const upgrades = createUpgrades(server.server);
+  if (proxy !== undefined) upgrades.intercept(proxy);
   upgrades.route(livePath, live.upgrade);
   sockets.mount(upgrades);
   upgrades.route(`${clusterPath}/*`, clusters.upgrade);
@@ -212,12 +243,13 @@ export function createFrontend(options: FrontendOptions): Frontend {
       live.start();
       sockets.start();
       clusters.start();
+      proxy?.start();
       await server.start();
       for (const { loop } of loops) loop.start();
     },
     async stop() {
       upgrades.refuseAll();
-      await Promise.all([live.stop(), sockets.stop(), clusters.stop()]);
+      await Promise.all([live.stop(), sockets.stop(), clusters.stop(), proxy?.stop()]);
       await server.stop();
       await settled();
       await Promise.all(loops.map(({ loop }) => loop.stop()));

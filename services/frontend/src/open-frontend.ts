@@ -142,6 +142,7 @@ export async function openFrontend(
     caFingerprint: () => certificateFingerprint(options.rootCertificates()),
     tunnelPorts: config.tunnelPorts,
     tunnelHost: options.tunnelHost,
+    proxyDomain: config.proxyDomain,
     mailer: createMailer({
       smtpUrl: config.smtpUrl,
       from: config.mailFrom,

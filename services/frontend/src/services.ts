@@ -7,6 +7,7 @@ import { createAllowListsService } from "./allow-list/allow-lists.service.ts";
 import { apiTokenRoutes } from "./api-tokens/api-tokens.routes.ts";
 import { createApiTokensService } from "./api-tokens/api-tokens.service.ts";
 import { createAudit } from "./audit/audit.ts";
+import type { Identify } from "./auth/identify.ts";
 import { createLoginGuard } from "./auth/login-guard.ts";
 import { createPasswords } from "./auth/password.ts";
 import { kubeconfigRoutes } from "./cluster-api/kubeconfig.routes.ts";
@@ -35,6 +36,7 @@ import type { FrontendOptions } from "./frontend.ts";
 import { gitCredentialRoutes } from "./git-credentials/git-credentials.routes.ts";
 import { createGitCredentialsService } from "./git-credentials/git-credentials.service.ts";
 import type { Route } from "./http/route.ts";
+import type { ProxySite } from "./http-proxy/proxy-site.ts";
 import { createAcceptanceService } from "./invitations/acceptance.service.ts";
 import { invitationRoutes } from "./invitations/invitations.routes.ts";
 import { createInvitationsService } from "./invitations/invitations.service.ts";
@@ -68,6 +70,8 @@ import { terminalRoutes } from "./terminal/terminal.routes.ts";
 import { createTerminalService } from "./terminal/terminal.service.ts";
 import { tunnelRoutes } from "./tunnels/tunnels.routes.ts";
 import { createTunnelsService } from "./tunnels/tunnels.service.ts";
+import { webTunnelRoutes } from "./web-tunnels/web-tunnels.routes.ts";
+import { createWebTunnelsService, expiryIntervalMs } from "./web-tunnels/web-tunnels.service.ts";
 
 const defaultSessionMs = 12 * 3_600_000;
 const defaultGitTickMs = 5_000;
@@ -83,7 +87,12 @@ export interface Services {
 
 /** Puts the features together; each gets no more of the options than it needs. */
 export function createServices(
-  options: FrontendOptions & { chartVersion: string; agentVersion: string },
+  options: FrontendOptions & {
+    chartVersion: string;
+    agentVersion: string;
+    identify: Identify;
+    site: ProxySite | undefined;
+  },
 ): Services {
   const {
     store,
@@ -206,6 +215,8 @@ export function createServices(
   const remoteAccess = createRemoteAccessService({ store, audit, bus });
   const connects = createConnectService({ store, deviceStreams, audit, logger });
   const tunnels = createTunnelsService({ store, bus, audit, ports: options.tunnelPorts });
+  const { identify, site } = options;
+  const webTunnels = createWebTunnelsService({ store, identify, bus, audit, logger, site });
   const { tunnelHost = "0.0.0.0" } = options;
   const rport = createRportService({ store, devices, tunnels, tunnelHost });
 
@@ -234,6 +245,7 @@ export function createServices(
       ...terminalRoutes({ terminals: createTerminalService({ store, deviceStreams, audit }) }),
       ...podLogsRoutes({ podLogs: createPodLogsService({ store, calls, deviceStreams }) }),
       ...kubeconfigRoutes({ devices, consoleUrl: publicUrls.console }),
+      ...webTunnelRoutes({ webTunnels }),
       ...connectRoutes({ connects }),
       ...commandRunRoutes({ runs, store }),
       ...commandSwitchRoutes({ switches }),
@@ -253,6 +265,7 @@ export function createServices(
       { name: "the device directory", loop: directory.loop, intervalMs: directory.loopIntervalMs },
       { name: "the fleet's history", ...history },
       { name: "commands", loop: dispatcher.loop, intervalMs: dispatcher.intervalMs },
+      { name: "web tunnels", loop: webTunnels.loop, intervalMs: expiryIntervalMs },
       { name: "device overlays", loop: overlayLoop, intervalMs: overlayIntervalMs },
     ],
   };

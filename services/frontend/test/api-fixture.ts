@@ -242,6 +242,7 @@ export async function startApi(overrides: Partial<FrontendOptions> = {}): Promis
       caFingerprint: () => "sha256:0123",
       gitTickMs: 50,
       overlayIntervalMs: 200,
+      proxyDomain: "apps.localhost",
       tunnelPorts: { first: 40_000, last: 49_999 },
       ...overrides,
       ...options,

@@ -166,6 +166,11 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
     ...rest,
   });
 
+  const webTunnel = async (): Promise<Sample> => {
+    const id = await device();
+    const body = { target: { host: "127.0.0.1", port: 80 } };
+    return { params: { id, webTunnelId: await create(`POST /devices/${id}/web-tunnels`, body) } };
+  };
   const tunnel = async (): Promise<Sample> => {
     const id = await device();
     const tunnelId = await create(`POST /devices/${id}/tunnels`, { target: { host: "127.0.0.1", port: 22 } });
@@ -365,6 +370,13 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
     getScript: () => on(script()),
     updateScript: () => on(script(), { body: { description: newId("text") } }),
     deleteScript: () => on(script()),
+    listWebTunnels: () => ({}),
+    listDeviceWebTunnels: () => on(device()),
+    openWebTunnel: () => on(device(), { body: { target: { host: "127.0.0.1", port: 80 } } }),
+    getWebTunnel: () => webTunnel(),
+    changeWebTunnel: async () => ({ ...(await webTunnel()), body: { name: newId("camera") } }),
+    closeWebTunnel: () => webTunnel(),
+    openWebAccess: () => ({ body: { label: "nobody", state: "0".repeat(64) }, status: 404 }),
     listRportSessions: () => ({}),
     openRportTunnel: () => on(device(), { query: { remote: "22" } }),
     closeRportTunnel: () => tunnel(),

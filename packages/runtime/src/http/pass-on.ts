@@ -3,6 +3,13 @@ import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
 type HeaderNames = ReadonlySet<string>;
+type Headers = Record<string, string | string[]>;
+
+/** Which headers of an answer go on: those of these names, or what is made of all of them. */
+export type AnswerHeaders = readonly HeaderNames[] | ((headers: IncomingHttpHeaders) => Headers);
+
+const made = (headers: IncomingHttpHeaders, answerHeaders: AnswerHeaders): Headers =>
+  typeof answerHeaders === "function" ? answerHeaders(headers) : pickHeaders(headers, ...answerHeaders);
 
 const maxRefusalBytes = 65_536;
 /** A side that was told of the end has this long to end too. */
@@ -44,7 +51,7 @@ export async function passOn(
   request: IncomingMessage,
   response: ServerResponse,
   outgoing: ClientRequest,
-  answerHeaders: HeaderNames,
+  answerHeaders: AnswerHeaders,
 ): Promise<void> {
   response.once("close", () => outgoing.destroy());
   request.on("error", () => outgoing.destroy());
@@ -54,7 +61,7 @@ export async function passOn(
     if (hasBody(request)) request.pipe(outgoing);
     else outgoing.end();
   });
-  response.writeHead(answer.statusCode ?? 502, pickHeaders(answer.headers, answerHeaders));
+  response.writeHead(answer.statusCode ?? 502, made(answer.headers, answerHeaders));
   // Of a watch nothing may come for a long time.
   response.flushHeaders();
   await pipeline(answer, response).catch(() => response.destroy());
@@ -64,7 +71,7 @@ export async function passOn(
 export async function passOnUpgrade(
   from: { socket: Duplex; head: Buffer },
   outgoing: ClientRequest,
-  answerHeaders: HeaderNames[],
+  answerHeaders: AnswerHeaders,
 ): Promise<void> {
   const { socket, head } = from;
   socket.once("close", () => outgoing.destroy());
@@ -78,7 +85,7 @@ export async function passOnUpgrade(
   );
   const { message, upstream, rest } = answer;
   if (upstream === undefined) return writeRefusal(socket, message, answerHeaders);
-  socket.write(headOf(message, { ...pickHeaders(message.headers, ...answerHeaders), connection: "Upgrade" }));
+  socket.write(headOf(message, { ...made(message.headers, answerHeaders), connection: "Upgrade" }));
   if (rest !== undefined && rest.length > 0) socket.write(rest);
   if (head.length > 0) upstream.write(head);
   await join(socket, upstream);
@@ -91,7 +98,11 @@ function headOf(message: IncomingMessage, headers: Record<string, string | strin
   return `HTTP/1.1 ${message.statusCode ?? 502} ${message.statusMessage ?? ""}\r\n${lines.join("")}\r\n`;
 }
 
-async function writeRefusal(socket: Duplex, message: IncomingMessage, names: HeaderNames[]): Promise<void> {
+async function writeRefusal(
+  socket: Duplex,
+  message: IncomingMessage,
+  answerHeaders: AnswerHeaders,
+): Promise<void> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of message as AsyncIterable<Buffer>) {
@@ -101,7 +112,7 @@ async function writeRefusal(socket: Duplex, message: IncomingMessage, names: Hea
   }
   const body = Buffer.concat(chunks);
   const headers = {
-    ...pickHeaders(message.headers, ...names),
+    ...made(message.headers, answerHeaders),
     "content-length": String(body.byteLength),
     connection: "close",
   };

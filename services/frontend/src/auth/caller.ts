@@ -61,8 +61,11 @@ export function checkAddress(caller: Caller): void {
   });
 }
 
+/** What of a route says who may call it. */
+export type Guarded = Pick<Route, "access" | "method"> & Partial<Pick<Route, "sessionOnly" | "socket">>;
+
 /** Throws 401 or 403 unless the caller may call the route. Anything not allowed here is refused. */
-export function authorize(route: Route, caller: Caller | null): void {
+export function authorize(route: Guarded, caller: Caller | null): void {
   if (route.access === "public") return;
   if (caller === null) {
     throw unauthorized({ message: "Sign in, or send an API token: Authorization: Bearer rca_..." });

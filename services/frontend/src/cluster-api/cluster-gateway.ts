@@ -220,7 +220,7 @@ export function createClusterGateway(options: ClusterGatewayOptions): ClusterGat
         const { duplex, release } = await admit(asked, ending);
         response.once("close", release);
         const headers = { ...pickHeaders(request.headers, requestHeaders), ...bodyFraming(request) };
-        await passOn(request, response, ask(asked, duplex, headers), responseHeaders);
+        await passOn(request, response, ask(asked, duplex, headers), [responseHeaders]);
       }).catch((error: unknown) => {
         if (response.headersSent) return response.destroy();
         const { status, headers, body } = refusalOf(error, asked);

@@ -70,7 +70,7 @@ export function summarize(entries: Iterable<DeviceEntry>): DeviceSummary {
 
 /** Devices and their standing: who may connect, and what there is to see of them. */
 export function createDevicesService(options: {
-  store: Pick<Store, "devices" | "certificates" | "deviceRevisions" | "tunnels">;
+  store: Pick<Store, "devices" | "certificates" | "deviceRevisions" | "tunnels" | "webTunnels">;
   directory: Pick<DeviceDirectory, "list" | "all">;
   audit: Audit;
   bus: Bus;
@@ -204,6 +204,7 @@ export function createDevicesService(options: {
       });
       // It never comes back under this identity: its ports are free.
       await store.tunnels.removeOfDevice(device.organizationId, device._id);
+      await store.webTunnels.removeOfDevice(device.organizationId, device._id);
       return device;
     },
 
@@ -227,6 +228,7 @@ export function createDevicesService(options: {
       requireStatus(device, deletable);
       if (!(await store.devices.delete(organizationId, id, deletable))) return;
       await store.tunnels.removeOfDevice(organizationId, id);
+      await store.webTunnels.removeOfDevice(organizationId, id);
       announce(device, ["access"]);
       await audit.record(acting, {
         organizationId,

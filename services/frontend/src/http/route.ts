@@ -178,7 +178,7 @@ export function definePublicRoute<
 }
 
 /** Whether a call of the route changes nothing, so that a suspended organisation may be asked for it. */
-export function isRead(route: Pick<Route, "method" | "socket">): boolean {
+export function isRead(route: Pick<Route, "method"> & Partial<Pick<Route, "socket">>): boolean {
   return route.socket?.isRead ?? route.method === "get";
 }
 

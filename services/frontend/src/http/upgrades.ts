@@ -9,12 +9,16 @@ export type UpgradeHandler = (
   params: Record<string, string>,
 ) => void;
 
+type Interceptor = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
 export interface Upgrades {
   /**
    * Who takes the WebSockets of a path, such as `/api/v1/live` or `/api/v1/devices/{id}/connect`; with `/*` at its
    * end, also of what is below it.
    */
   route(path: string, handler: UpgradeHandler): void;
+  /** Takes what is for it, whatever the path: another host name. */
+  intercept(other: { takes(request: IncomingMessage): boolean; upgrade: Interceptor }): void;
   /** From now on, as when the service stops. */
   refuseAll(): void;
 }
@@ -56,6 +60,7 @@ function paramsOf({ pattern, names }: Way, path: string): Record<string, string>
 /** Hands each request for an upgrade to whoever has its path; the others are refused. */
 export function createUpgrades(server: Server): Upgrades {
   const ways: Way[] = [];
+  let interceptor: Parameters<Upgrades["intercept"]>[0] | undefined;
   let isStopping = false;
 
   function find(path: string): { handler: UpgradeHandler; params: Record<string, string> } | undefined {
@@ -72,12 +77,16 @@ export function createUpgrades(server: Server): Upgrades {
     const path = (request.url ?? "").split("?")[0]?.replace(/\/$/, "") ?? "";
     const found = find(path);
     if (isStopping) refuseUpgrade(socket, "503 Service Unavailable");
+    else if (interceptor?.takes(request) === true) interceptor.upgrade(request, socket, head);
     else if (found === undefined) refuseUpgrade(socket, "404 Not Found");
     else found.handler(request, socket, head, found.params);
   });
   return {
     route(path, handler) {
       ways.push(wayOf(path, handler));
+    },
+    intercept(other) {
+      interceptor = other;
     },
     refuseAll() {
       isStopping = true;
