@@ -251,9 +251,10 @@ describe("certificate requests", () => {
         `-----BEGIN ${"A ".repeat(8000)}`,
         "\n".repeat(maxCsrBytes),
       ];
+      // Backtracking would take minutes; a busy machine takes a moment.
       const start = performance.now();
       for (const text of texts) assert.throws(() => parseCsr(text), isCaError);
-      assert.ok(performance.now() - start < 500, `${performance.now() - start} ms`);
+      assert.ok(performance.now() - start < 10_000, `${performance.now() - start} ms`);
     });
   });
 

@@ -55,7 +55,7 @@ describe("when reports are sent", () => {
     assert.ok(sent.length <= 3, states().join());
     const gaps = sent.slice(1).map(({ atMs }, index) => atMs - (sent[index]?.atMs ?? 0));
     assert.ok(
-      gaps.every((gapMs) => gapMs >= 15),
+      gaps.every((gapMs) => gapMs >= 10),
       gaps.join(),
     );
   });

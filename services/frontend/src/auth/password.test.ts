@@ -24,7 +24,8 @@ describe("when passwords are checked", () => {
       return times.sort((a, b) => a - b)[4] ?? 0;
     };
     const ratio = (await time(null)) / (await time(stored));
-    assert.ok(ratio > 0.3 && ratio < 3, `unknown/known = ${ratio}`);
+    // Without a hash of its own it would be a thousandth; a busy machine alone makes it a third.
+    assert.ok(ratio > 0.1 && ratio < 10, `unknown/known = ${ratio}`);
   });
 
   it("turns people away rather than letting any number wait", async () => {
