@@ -14,7 +14,7 @@ export interface PathQuality {
 }
 
 export interface SlowPath extends DeviceSide {
-  remove(): void;
+  remove(): Promise<void>;
 }
 
 const source = fileURLToPath(new URL("../slow-path", import.meta.url));
@@ -42,10 +42,10 @@ export function slowPathFault(): string | undefined {
  * small program between two TUN devices (test/bench/slow-path) does what netem would, and is there on kernels without it.
  */
 export async function createSlowPath({ delayMs, loss }: PathQuality): Promise<SlowPath> {
-  const id = process.pid % 10_000;
+  const id = `${process.pid % 10_000}-${delayMs}-${loss * 100}`;
   const namespace = `rciots-slow-${id}`;
   const [outside, inside] = [`rso${id}`, `rsi${id}`];
-  const subnet = `10.214.${(id % 250) + 1}`;
+  const subnet = `10.214.${(process.pid % 250) + 1}`;
   const [hostAddress, peerAddress] = [`${subnet}.1`, `${subnet}.2`];
   const args = ["-outside", outside, "-inside", inside, "-delay", `${delayMs / 2}ms`, "-loss", String(loss)];
   const program = spawn(cachedProgram(), args, { stdio: ["pipe", "pipe", "inherit"] });
@@ -60,8 +60,9 @@ export async function createSlowPath({ delayMs, loss }: PathQuality): Promise<Sl
   return {
     hostAddress,
     within: ["ip", "netns", "exec", namespace],
-    remove() {
+    async remove() {
       program.kill();
+      await once(program, "exit");
       ip("netns", "delete", namespace);
     },
   };

@@ -68,7 +68,7 @@ async function measurePath(quality: PathQuality, say: (message: string) => void)
   } finally {
     await Promise.all(started.map(({ stop }) => stop()));
     await target.kill();
-    path.remove();
+    await path.remove();
   }
 }
 

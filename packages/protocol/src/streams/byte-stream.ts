@@ -64,6 +64,8 @@ export interface StreamControl {
   open(credit: number): void;
   data(body: Buffer): boolean;
   window(bytes: number): void;
+  /** The peer has data that waits for credit. */
+  blocked(): void;
   end(): boolean;
   reset(fault: StreamFault): void;
   /** It is refused, or the session is over: closed without a word to the peer. */
@@ -93,8 +95,16 @@ export function createStream(options: StreamOptions): StreamControl {
   let hasSentEnd = false;
   let hasGotEnd = false;
   let isFull = false;
+  let hasToldBlocked = false;
   let sentBytes = 0;
   let receivedBytes = 0;
+
+  /** Once for each time that the credit is used up. */
+  function tellBlocked(): void {
+    if (hasToldBlocked || phase !== "open" || queue.credit > 0 || queue.queuedBytes === 0) return;
+    hasToldBlocked = true;
+    sendControl(frameKinds.blocked, id);
+  }
 
   const isOverfull = (): boolean => queue.queuedBytes >= (isCrowded() ? 1 : fullBytes);
 
@@ -164,6 +174,7 @@ export function createStream(options: StreamOptions): StreamControl {
       if (bytes.byteLength > 0) queue.push(bytes);
       onQueued(bytes.byteLength);
       if (queue.isSendable) onReady();
+      else tellBlocked();
       isFull = isOverfull();
       return !isFull;
     },
@@ -206,8 +217,14 @@ export function createStream(options: StreamOptions): StreamControl {
       else events.onData(body);
       return true;
     },
+    blocked() {
+      if (phase !== "open" || hasGotEnd) return;
+      const credit = window.blocked();
+      if (credit > 0) sendControl(frameKinds.window, id, credit);
+    },
     window(bytes) {
       queue.addCredit(bytes);
+      hasToldBlocked = false;
       if (isSendable()) onReady();
     },
     end() {
@@ -241,6 +258,7 @@ export function createStream(options: StreamOptions): StreamControl {
         return { head: frameHead(frameKinds.end, id) };
       }
       sentBytes += body.byteLength;
+      tellBlocked();
       onQueued(-body.byteLength);
       if (isFull && (queue.queuedBytes === 0 || !isOverfull())) {
         isFull = false;

@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
+import { createRandom } from "./link-pair.fixture.ts";
 import { createInFlight, type InFlight } from "./in-flight.ts";
 
-/** A path of so many bytes a millisecond, with a round trip and a buffer without end, on a clock of its own. */
-function createPath(path: { bytesPerMs: number; roundTripMs: number }) {
+/**
+ * A path of so many bytes a millisecond, with a round trip and a buffer without end, on a clock of its own. What is
+ * lost is sent again, and whatever comes behind it waits for that, as with TCP.
+ */
+function createPath(path: { bytesPerMs: number; roundTripMs: number; loss?: number }) {
+  const random = createRandom(1);
   let nowMs = 0;
   const inFlight: InFlight = createInFlight(() => nowMs);
   const underWay: { bytes: number; arrivesAt: number }[] = [];
@@ -22,7 +27,9 @@ function createPath(path: { bytesPerMs: number; roundTripMs: number }) {
           busyUntil = Math.max(busyUntil, nowMs) + bytes / path.bytesPerMs;
           longestQueueMs = Math.max(longestQueueMs, busyUntil - nowMs);
           inFlight.sent(bytes);
-          underWay.push({ bytes, arrivesAt: busyUntil + path.roundTripMs });
+          const isLost = random() < (path.loss ?? 0);
+          const arrivesAt = busyUntil + path.roundTripMs * (isLost ? 2 : 1);
+          underWay.push({ bytes, arrivesAt: Math.max(arrivesAt, underWay.at(-1)?.arrivesAt ?? 0) });
         }
         while (underWay[0] !== undefined && underWay[0].arrivesAt <= nowMs) {
           const { bytes } = underWay.shift() ?? { bytes: 0 };
@@ -50,8 +57,16 @@ describe("the bytes a session may have under way", () => {
     slow.path.bytesPerMs = 2_000;
     slow.saturate(20_000);
     const arrived = slow.saturate(5_000);
-    assert.ok(slow.longestQueueMs() < 110, `a queue of ${slow.longestQueueMs()} ms`);
+    assert.ok(slow.longestQueueMs() < 125, `a queue of ${slow.longestQueueMs()} ms`);
     assert.ok(arrived > 0.9 * 5_000 * 2_000, `${arrived} bytes arrived`);
+  });
+
+  it("keep a path at work that loses packets", () => {
+    // A tenth of the pieces of 16 KiB: one packet in a hundred.
+    const lossy = createPath({ bytesPerMs: 10_000, roundTripMs: 50, loss: 0.1 });
+    lossy.saturate(5_000);
+    const arrived = lossy.saturate(10_000);
+    assert.ok(arrived > 0.5 * 10_000 * 10_000, `${arrived} bytes arrived`);
   });
 
   it("learn a path that has become longer", () => {

@@ -1,8 +1,9 @@
 /**
- * How many bytes of data a session may have under way: sent, and not yet known to have arrived. Bounded by what
+ * How many bytes of data a session may have under way: sent, and not yet known to have arrived. Bounded by twice what
  * the path carries in its round trip and a little queue, so that a control message behind them waits no longer
- * than that queue, however deep the buffers between are. The measure is the one of BBR: the rate at which bytes
- * arrive, and the shortest round trip seen lately.
+ * than that, however deep the buffers between are. The measures are those of BBR: the highest rate at which bytes
+ * arrived lately, and the shortest round trip. Twice, because after a lost packet everything behind it arrives a round
+ * trip late: with less under way, a path that loses one packet in a hundred would come to a crawl.
  */
 export interface InFlight {
   /** Bytes that may be sent now. */
@@ -18,8 +19,12 @@ const queueMs = 25;
 const minBytes = 131_072;
 const firstBytes = 524_288;
 const maxBytes = 8 * 1_048_576;
-/** In a round trip, while no queue shows. */
+/** At most, in a round trip. */
 const growth = 1.5;
+/** Round trips' worth that may be under way. */
+const roundTrips = 2;
+/** The highest rate counts for so many measurements. */
+const rateLife = 8;
 /**
  * The shortest round trip is taken anew after this long, since the path may have changed; with little under way for
  * that moment, since a queue would make it look longer.
@@ -43,6 +48,8 @@ export function createInFlight(now: () => number): InFlight {
   let shortestMs = Number.POSITIVE_INFINITY;
   let shortestAt = now();
   let isProbingPath = false;
+  let rates: number[] = [];
+  let elapsedBeforeMs = 0;
 
   const underWay = (): number => sentTotal - arrivedTotal;
   const limit = (): number => (isProbingPath ? minBytes : limitBytes);
@@ -56,11 +63,13 @@ export function createInFlight(now: () => number): InFlight {
     const end = now();
     const elapsedMs = Math.max(end - at, 0.05);
     noteRoundTrip(elapsedMs, end);
+    // What waited behind a lost packet arrives all at once: it was sent over the time of the probe before, too.
+    const bytesPerMs = (arrivedTotal - arrived) / Math.max(elapsedMs, elapsedBeforeMs);
+    elapsedBeforeMs = elapsedMs;
     // A sender that had nothing more to say shows nothing of what the path could carry.
     if (!wasLimited || isProbingPath) return;
-    const bytesPerMs = (arrivedTotal - arrived) / elapsedMs;
-    const hasQueue = elapsedMs > shortestMs + queueMs / 2;
-    const wanted = hasQueue ? bytesPerMs * (shortestMs + queueMs) : limitBytes * growth;
+    rates = [...rates.slice(1 - rateLife), bytesPerMs];
+    const wanted = Math.max(...rates) * (roundTrips * shortestMs + queueMs);
     limitBytes = Math.round(Math.min(maxBytes, Math.max(minBytes, Math.min(wanted, limitBytes * growth))));
   }
 

@@ -277,7 +277,7 @@ export function createMultiplexer(options: MultiplexerOptions): Multiplexer {
   function onStray({ kind, id }: Frame): string | undefined {
     const last = isOurs(id) ? nextId - 2 : lastTheirs;
     if (id === 0 || id > last) return "a frame of a stream that never was";
-    if (kind !== frameKinds.window && kind !== frameKinds.reset)
+    if (kind !== frameKinds.window && kind !== frameKinds.blocked && kind !== frameKinds.reset)
       return "data or an answer for a stream that is over";
     strays += 1;
     if (strays > strayFrames + strayFramesPerStream * last)
@@ -310,6 +310,10 @@ export function createMultiplexer(options: MultiplexerOptions): Multiplexer {
         if (body.length !== 4) return "a window that is not of its size";
         stream.window(body.readUInt32BE(0));
         return undefined;
+      case frameKinds.blocked:
+        if (body.length !== 0) return "a word about credit that is not of its size";
+        stream.blocked();
+        return undefined;
       case frameKinds.end:
         return stream.end() ? undefined : "the end of a stream that has ended";
       case frameKinds.reset:
@@ -323,7 +327,7 @@ export function createMultiplexer(options: MultiplexerOptions): Multiplexer {
     const { kind, id, body } = frame;
     if (kind === frameKinds.open) return onOpen(frame);
     if (kind === frameKinds.received) return onReceived(frame);
-    if (kind < frameKinds.open || kind > frameKinds.received) return "a stream frame of no known kind";
+    if (kind < frameKinds.open || kind > frameKinds.blocked) return "a stream frame of no known kind";
     if (kind === frameKinds.data) {
       return body.length > limits.frameDataBytes ? "a frame that is too large" : receiveData(id, body);
     }

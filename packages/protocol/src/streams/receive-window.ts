@@ -32,13 +32,13 @@ export interface WindowLimits {
   farWindowBytes: number;
 }
 
-/** Credit that takes longer than this to be used up went over a path with a round trip of its own. */
+/** From the word that the peer waits to its next data is a round trip at least; longer than this is a far path. */
 const farMs = 8;
 
 /**
  * What the peer may send on one stream before its bytes are consumed. It begins small and doubles when the
- * peer has used all of it up although the reader keeps up: then the window is less than the path carries in a
- * round trip.
+ * peer says that it waits for credit although the reader keeps up: then the window is less than the path carries in
+ * a round trip.
  */
 export interface ReceiveWindow {
   /** What the peer may send at first. */
@@ -47,6 +47,8 @@ export interface ReceiveWindow {
   received(bytes: number): boolean;
   /** The reader is done with so many bytes. Returns the credit to send now; 0 for none yet. */
   consumed(bytes: number): number;
+  /** The peer waits for credit. Returns what to send now; 0 where the reader is what it waits for. */
+  blocked(): number;
   /** Received and not consumed. */
   readonly heldBytes: number;
   close(): void;
@@ -66,16 +68,21 @@ export function createReceiveWindow(
   let credit = firstBytes;
   let heldBytes = 0;
   let unreturned = 0;
-  let isUsedUp = false;
   let isClosed = false;
-  let returnedAt = now();
+  let blockedAt: number | undefined;
+  let shortestWaitMs = Number.POSITIVE_INFINITY;
 
   function grow(): number {
-    isUsedUp = false;
-    const most = now() - returnedAt >= farMs ? farWindowBytes : mostWindowBytes;
-    const more = pool.take(Math.min(sizeBytes, most - sizeBytes));
+    const isFar = shortestWaitMs >= farMs && Number.isFinite(shortestWaitMs);
+    const more = pool.take(Math.min(sizeBytes, (isFar ? farWindowBytes : mostWindowBytes) - sizeBytes));
     sizeBytes += more;
     return more;
+  }
+
+  function giveBack(bytes: number): number {
+    unreturned = 0;
+    credit += bytes;
+    return bytes;
   }
 
   return {
@@ -84,18 +91,21 @@ export function createReceiveWindow(
       if (bytes > credit) return false;
       credit -= bytes;
       heldBytes += bytes;
-      isUsedUp ||= credit === 0;
+      if (blockedAt !== undefined) {
+        shortestWaitMs = Math.min(shortestWaitMs, now() - blockedAt);
+        blockedAt = undefined;
+      }
       return true;
     },
     consumed(bytes) {
       heldBytes -= bytes;
       unreturned += bytes;
-      if (isClosed || unreturned * 2 < sizeBytes) return 0;
-      const returned = unreturned + (isUsedUp && heldBytes * 4 <= sizeBytes ? grow() : 0);
-      unreturned = 0;
-      returnedAt = now();
-      credit += returned;
-      return returned;
+      return isClosed || unreturned * 2 < sizeBytes ? 0 : giveBack(unreturned);
+    },
+    blocked() {
+      if (isClosed || heldBytes * 4 > sizeBytes) return 0;
+      blockedAt = now();
+      return giveBack(unreturned + grow());
     },
     get heldBytes() {
       return heldBytes;

@@ -18,6 +18,8 @@ export const frameKinds = {
   reset: 0x07,
   /** On stream 0. uint32: so many bytes of data, of all streams, have arrived since the last one of these. */
   received: 0x08,
+  /** There is data that waits for credit. Sent once for each time that credit is used up. */
+  blocked: 0x09,
 } as const;
 export type FrameKind = (typeof frameKinds)[keyof typeof frameKinds];
 
