@@ -129,7 +129,7 @@ const settings = {
     config.oneOf({
       env: "RCIOTS_COMMANDS",
       about:
-        "Where the platform may run commands: on the device itself (host), in Pods of its cluster, or both (on).",
+        "Where the platform may run commands: on the device itself (host), in Pods of its cluster, or both (any).",
       values: commandPlaces,
       fallback: "off",
     }),

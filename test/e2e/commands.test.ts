@@ -29,7 +29,7 @@ describe("commands on devices", function () {
     const token = await createToken(api, { labels: { site: "lab" } });
     const start = (name: string, env: Record<string, string>) =>
       startAgentProcess({ platform, token, name, env });
-    agent = start("open", { RCIOTS_COMMANDS: "on" });
+    agent = start("open", { RCIOTS_COMMANDS: "any" });
     guarded = start("guarded", {
       RCIOTS_COMMANDS: "host",
       RCIOTS_COMMAND_ALLOW: "echo .*\nuname",

@@ -18,7 +18,7 @@ function isAllowed(
   { place = host, environment = {} }: Partial<Pick<CommandRequest, "place" | "environment">> = {},
 ): boolean {
   try {
-    parseCommandRules({ places: "on", ...rules }).check({ place, program, environment });
+    parseCommandRules({ places: "any", ...rules }).check({ place, program, environment });
     return true;
   } catch (error) {
     assert.equal((error as { code?: string }).code, "command_denied");
@@ -34,7 +34,7 @@ describe("when a device decides what it runs", () => {
     assert.equal(isAllowed({ places: "host" }, argv("true"), { place: pod }), false);
     assert.equal(isAllowed({ places: "pods" }, argv("true")), false);
     assert.equal(isAllowed({ places: "pods" }, argv("true"), { place: pod }), true);
-    assert.equal(isAllowed({ places: "on" }, argv("true"), { place: pod }), true);
+    assert.equal(isAllowed({ places: "any" }, argv("true"), { place: pod }), true);
   });
 
   it("allows whole commands, not beginnings of them", () => {
@@ -75,7 +75,7 @@ describe("when a device decides what it runs", () => {
   });
 
   it("says what is wrong with a rule", () => {
-    assert.throws(() => parseCommandRules({ places: "on", deny: "(" }), /regular expression: "\("/);
-    assert.throws(() => parseCommandRules({ places: "on", allow: "sha256:abc" }), /SHA-256/);
+    assert.throws(() => parseCommandRules({ places: "any", deny: "(" }), /regular expression: "\("/);
+    assert.throws(() => parseCommandRules({ places: "any", allow: "sha256:abc" }), /SHA-256/);
   });
 });

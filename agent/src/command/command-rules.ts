@@ -4,10 +4,10 @@ import { AppError } from "@rciots/runtime";
 
 export type CommandRequest = PlatformRequest<"command:start">;
 
-export const commandPlaces = ["off", "host", "pods", "on"] as const;
+export const commandPlaces = ["off", "host", "pods", "any"] as const;
 
 export interface CommandRuleTexts {
-  /** `on`: on the device itself and in its Pods. */
+  /** `any`: on the device itself and in its Pods. */
   places: (typeof commandPlaces)[number];
   /** One rule a line; without any, what is not denied is allowed. */
   allow?: string | undefined;
@@ -72,7 +72,7 @@ export function parseCommandRules({ places, allow, deny }: CommandRuleTexts): Co
     isOpen: places !== "off",
     check(request) {
       const isPod = request.place.kind === "pod";
-      if (places === "off" || (places !== "on" && isPod !== (places === "pods")))
+      if (places === "off" || (places !== "any" && isPod !== (places === "pods")))
         throw denied(
           `The device takes no commands ${isPod ? "in its Pods" : "on itself"} (RCIOTS_COMMANDS is ${places}).`,
         );

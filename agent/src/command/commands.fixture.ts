@@ -83,7 +83,7 @@ export async function createDevice({
   const folder = await mkdtemp(join(tmpdir(), "rciots-commands-"));
   const live = () =>
     createCommands({
-      rules: parseCommandRules({ places: "on", ...rules }),
+      rules: parseCommandRules({ places: "any", ...rules }),
       store: createFileStateStore({ dir: join(folder, "commands") }),
       folder: join(folder, "scripts"),
       environment: { PATH: process.env["PATH"] ?? "", HOME: folder },

@@ -81,8 +81,8 @@ export function commonExtensions(options: {
     EditorView.editable.of(!isReadOnly),
     EditorView.contentAttributes.of({
       "aria-label": label,
-      // What can't be edited must still be reached and scrolled with the keyboard.
-      ...(isReadOnly ? { tabindex: "0" } : {}),
+      // What can't be edited must still be reached and scrolled with the keyboard, and what can be says that it is reached.
+      tabindex: "0",
       ...(hintId === undefined ? {} : { "aria-describedby": hintId }),
     }),
   ];
