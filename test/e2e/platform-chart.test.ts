@@ -210,6 +210,31 @@ describe("when the platform is installed with its chart", function () {
       assert.equal(await checksum("connector", before), await checksum("connector", after));
     });
 
+    it("a certificate of one's own is shown by both endpoints, and `helm test` goes by its name", async () => {
+      const objects = await render({ deviceTlsSecret: "of-ours", expose: { type: "route" } });
+      for (const component of ["enroll", "connector"]) {
+        const { spec } = findObject(objects, "Deployment", `rciots-${component}`)["spec"].template;
+        const [container] = spec.containers;
+        const file = container.env.find(({ name }: any) => name === "RCIOTS_TLS_CERT_FILE").value as string;
+        const mount = container.volumeMounts.find(({ mountPath }: any) => file.startsWith(`${mountPath}/`));
+        const volume = spec.volumes.find(({ name }: any) => name === mount.name);
+        assert.equal(volume.secret.secretName, "of-ours", component);
+      }
+      const [check] = findObject(objects, "Pod", "rciots-test")["spec"].containers;
+      assert.ok(check.env.some(({ value }: any) => value === `https://${hosts.enroll}`));
+      assert.ok(
+        check.env.some(({ name, value }: any) => name === "RCIOTS_CHECK_TRUST" && value === "system"),
+      );
+    });
+
+    it("the router may read the one Secret with the console's certificate", async () => {
+      const objects = await render({ expose: { type: "route", consoleTlsSecret: "console" } });
+      const { rules } = findObject(objects, "Role", "rciots-router");
+      assert.deepEqual(rules[0].resourceNames, ["console"]);
+      const { spec } = findObject(objects, "Route", "rciots-console");
+      assert.deepEqual(spec.tls.externalCertificate, { name: "console" });
+    });
+
     it("the ports of tunnels have a Service of their own, with a line for each", async () => {
       const objects = await render({
         connector: { replicas: 1 },
