@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -23,7 +23,8 @@ import { startPod, type Pod } from "../harness/pod-process.ts";
 
 const run = promisify(execFile);
 const bundler = fileURLToPath(new URL("../../scripts/lib/bundle-program.mjs", import.meta.url));
-const services = fileURLToPath(new URL("../../dist", import.meta.url));
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const services = join(root, "dist");
 const hosts = { console: "console.example.com", enroll: "enroll.example.com", edge: "edge.example.com" };
 const external = {
   hosts,
@@ -246,6 +247,17 @@ describe("when the platform is installed with its chart", function () {
         [20_000, 20_001, 20_002],
       );
       assert.equal(spec.selector["app.kubernetes.io/component"], "connector");
+    });
+
+    it("the commands of the README and of the operations page are ones that Helm takes", async () => {
+      for (const page of ["README.md", "docs/operations.md"]) {
+        const text = readFileSync(join(root, page), "utf8").replaceAll("\\\n", " ");
+        const [command] = /helm install rciots .*/.exec(text) ?? [];
+        assert.ok(command, page);
+        const rendering = command.replace("helm install", `${helm} template --kube-version=1.36.0`);
+        const { stdout } = await run("sh", ["-ec", rendering], { cwd: root, maxBuffer: 16 * 1024 * 1024 });
+        assert.match(stdout, /kind: StatefulSet/, page);
+      }
     });
 
     it("values that can't be meant are refused in words", async () => {
