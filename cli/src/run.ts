@@ -53,6 +53,29 @@ const commands: Record<string, Command> = {
         context,
       ),
   },
+  backup: {
+    synopsis: "--out FILE [--data-dir ./data]",
+    about:
+      "Write a whole installation, its keys with it, to one file sealed with RCIOTS_BACKUP_PASSPHRASE; of MONGODB_URI also while it runs",
+    options: { "data-dir": {}, out: { required: true } },
+    words: 0,
+    run: async (_words, values, context) =>
+      (await import("./backup/backup-command.ts")).backupCommand(
+        { dataDir: dataDirOf(values), out: text(values["out"]) ?? "" },
+        context,
+      ),
+  },
+  restore: {
+    synopsis: "--from FILE [--data-dir ./data]",
+    about: "Make an empty installation (MONGODB_URI, or the data folder) the one that was backed up",
+    options: { "data-dir": {}, from: { required: true } },
+    words: 0,
+    run: async (_words, values, context) =>
+      (await import("./backup/restore-command.ts")).restoreCommand(
+        { dataDir: dataDirOf(values), from: text(values["from"]) ?? "" },
+        context,
+      ),
+  },
   "move-data": {
     synopsis: "[--data-dir ./data]",
     about: "Copy the embedded store into the empty database that MONGODB_URI names, and compare",

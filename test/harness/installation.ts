@@ -180,7 +180,7 @@ export async function prepareInstallation(options: {
       logIn(`http://127.0.0.1:${frontend?.port}`, "admin", adminPassword),
     async begin() {
       for (const service of services) service.begin();
-      await Promise.all(services.map((service) => service.ready()));
+      await Promise.all(services.map((service) => service.ready(180_000)));
     },
     async stop() {
       await Promise.all(services.map((service) => service.end("SIGTERM")));
