@@ -115,7 +115,7 @@ describe("when an installation is backed up and lost", function () {
       assert.equal(await second.db.collection("leases").countDocuments(), 0);
       assert.equal(await second.db.collection("devices").countDocuments({ "presence.online": true }), 0);
       for (const { name } of await first.db.listCollections().toArray()) {
-        const indexes = (await first.db.collection(name).indexes()).length;
+        const indexes: number = (await first.db.collection(name).indexes()).length;
         const isLeftOut = ["sessions", "leases", "signingRequests"].includes(name);
         if (!isLeftOut) assert.equal((await second.db.collection(name).indexes()).length, indexes, name);
       }
