@@ -46,6 +46,7 @@ const signedInPages: RouteObject[] = [
   page("/platform/audit-log", () => import("./audit-log/audit-log-page.tsx"), "PlatformAuditLogPage"),
   page("/platform/users", () => import("./platform/users-page.tsx"), "UsersPage"),
   page("/devices/:deviceId/:tab?", () => import("./device/device-page.tsx"), "DevicePage"),
+  page("/tunnels", () => import("./tunnels/tunnels-page.tsx"), "TunnelsPage"),
   page("/web-access", () => import("./web-access/web-access-page.tsx"), "WebAccessPage"),
   page("*", () => import("./shell/not-found-page.tsx"), "NotFoundPage"),
 ];

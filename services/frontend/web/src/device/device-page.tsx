@@ -16,6 +16,7 @@ import { LogsTab } from "./logs/logs-tab.tsx";
 import { ObjectsTab } from "./objects/objects-tab.tsx";
 import { OverviewTab } from "./overview/overview-tab.tsx";
 import { TerminalTab } from "./terminal/terminal-tab.tsx";
+import { TunnelsTab } from "./tunnels/tunnels-tab.tsx";
 import { useDevice, type Device } from "./use-device.ts";
 import "./device.css";
 
@@ -36,6 +37,7 @@ const tabs: readonly DeviceTab[] = [
   { key: "terminal", title: "Terminal", Content: TerminalTab },
   { key: "commands", title: "Commands", Content: CommandsTab },
   { key: "history", title: "History", Content: HistoryTab },
+  { key: "tunnels", title: "Tunnels", Content: TunnelsTab },
   { key: "events", title: "Events", Content: EventsTab },
   { key: "certificates", title: "Certificates", Content: CertificatesTab },
 ];

@@ -56,6 +56,10 @@ export function isOutdated(queryKey: readonly unknown[], changes: Changes): bool
       return changes.events;
     case "me":
       return changes.account;
+    case "tunnels": {
+      const found = resourcesOf(changes.kinds);
+      return hasDevices || found.has("tunnels") || found.has("web-tunnels");
+    }
     case "provisioning-tokens":
       return changes.tokens;
     case "secrets":

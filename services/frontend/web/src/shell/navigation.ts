@@ -24,6 +24,7 @@ export const navigation: NavigationGroup[] = [
       { label: "All devices", to: "/devices" },
       { label: "Pending devices", to: "/devices/pending" },
       { label: "Provisioning tokens", to: "/provisioning-tokens" },
+      { label: "Tunnels", to: "/tunnels" },
     ],
   },
   {

@@ -8,6 +8,8 @@ import { ErrorState } from "../components/error-state.tsx";
 import { PageHeader } from "../components/page-header.tsx";
 import { PageLoading } from "../components/page-loading.tsx";
 
+const incomplete = new Error("The address is incomplete: open the page from the list of tunnels.");
+
 function isWebAddress(text: string): boolean {
   const { protocol } = new URL(text, location.href);
   return protocol === "http:" || protocol === "https:";
@@ -25,18 +27,22 @@ export function WebAccessPage(): ReactNode {
     },
   });
   const { mutate } = enter;
-  const [label, state, to] = ["label", "state", "to"].map((name) => search.get(name) ?? "");
+  const label = search.get("label") ?? "";
+  const state = search.get("state") ?? "";
+  const to = search.get("to") ?? "/";
+  const isWhole = /^[a-z0-9-]{1,63}$/.test(label) && /^[0-9a-f]{64}$/.test(state);
   useEffect(() => {
-    mutate({ label: label ?? "", state: state ?? "", to: to === undefined || to === "" ? "/" : to });
-  }, [mutate, label, state, to]);
+    if (isWhole) mutate({ label, state, to });
+  }, [mutate, isWhole, label, state, to]);
+  const error = isWhole ? enter.error : incomplete;
   return (
     <>
       <PageHeader title="Opening the device's page" />
       <PageSection>
-        {enter.isError ? (
-          <ErrorState error={enter.error} title="It can't be opened" />
-        ) : (
+        {error === null ? (
           <PageLoading label="Opening the device's page" />
+        ) : (
+          <ErrorState error={error} title="It can't be opened" />
         )}
       </PageSection>
     </>
