@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
+import { connect, createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startAgentProcess, type AgentProcess } from "../harness/agent-process.ts";
@@ -74,6 +75,37 @@ describe("when enrolment, connector and frontend run as processes of their own",
       });
     } finally {
       target.close();
+    }
+  });
+
+  it("a local port leads to the device through a frontend, which holds no session", async () => {
+    const echo = createServer({ allowHalfOpen: true }, (socket) => {
+      socket.on("error", () => undefined);
+      socket.pipe(socket);
+    });
+    echo.listen(0, "127.0.0.1");
+    await once(echo, "listening");
+    const { port } = echo.address() as AddressInfo;
+    const { token } = await api.post("/api-tokens", { name: "cli", scopes: ["write"] });
+    const args = [join(root, "cli/dist/main.js"), "connect", "apart", String(port)];
+    const command = startProcess(process.execPath, args, {
+      RCIOTS_URL: `http://127.0.0.1:${frontend().port}`,
+      RCIOTS_API_TOKEN: token,
+    });
+    try {
+      await command.waitFor("leads to");
+      const local = Number(/127\.0\.0\.1:(\d+) leads/.exec(command.output())?.[1]);
+      const bytes = randomBytes(4 * 1_048_576);
+      const socket = connect({ host: "127.0.0.1", port: local, allowHalfOpen: true });
+      const chunks: Buffer[] = [];
+      socket.on("data", (chunk: Buffer) => chunks.push(chunk));
+      // The end goes there before the last of it comes back.
+      socket.end(bytes);
+      await once(socket, "end");
+      assert.ok(Buffer.concat(chunks).equals(bytes), "every byte came back, in order");
+    } finally {
+      await command.kill("SIGTERM");
+      echo.close();
     }
   });
 
