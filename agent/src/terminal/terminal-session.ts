@@ -39,7 +39,7 @@ export function createTerminalSession(options: {
   onOver: () => void;
 }): TerminalSession {
   const { id, owner, process, limits, onOver } = options;
-  let unshown: Buffer[] = [];
+  const unshown: Buffer[] = [];
   let shownOffset = 0;
   let endOffset = 0;
   let takenOffset = 0;

@@ -1,5 +1,3 @@
-/* eslint-disable @typescript-eslint/no-unsafe-member-access --
-   answers have bodies of every shape; what they must hold is checked by the tests */
 import assert from "node:assert/strict";
 import type { StreamTarget } from "@rciots/protocol";
 import { conflict } from "@rciots/runtime";

@@ -275,9 +275,10 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
     }),
     getRemoteAccess: () => ({}),
     replaceRemoteAccess: async () => {
-      const { clusterApi } = (await api.call("GET /organization/remote-access", { as: api.admin })).body;
-      const viewer = clusterApi.viewer === "none" ? "view" : "none";
-      return { body: { clusterApi: { ...clusterApi, viewer }, terminal: null } };
+      const organization = await store.organizations.find(organizationId);
+      const isNone = (organization?.remoteAccess?.clusterApi.viewer ?? "none") === "none";
+      const others = { operator: "view", admin: "edit", owner: "edit" };
+      return { body: { clusterApi: { viewer: isNone ? "view" : "none", ...others }, terminal: null } };
     },
     listOrganizations: () => ({}),
     createPlatformOrganization: () => ({ body: { name: newId("organization") } }),

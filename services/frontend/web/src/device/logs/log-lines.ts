@@ -11,7 +11,6 @@ export interface LogLines {
 /** Longer ones are cut: a page must stay usable whatever a container prints. */
 const maxLineChars = 8_192;
 // Everything that ends a line, moves a cursor or colours a text; what is left is text.
-// eslint-disable-next-line no-control-regex
 const controls =
   /\u001b\[[0-9;:?]*[ -/]*[@-~]|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)|[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
 

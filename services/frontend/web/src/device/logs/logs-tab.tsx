@@ -13,7 +13,7 @@ import {
   ToolbarItem,
 } from "@patternfly/react-core";
 import { ListIcon } from "@patternfly/react-icons/dist/esm/icons/list-icon";
-import { useDeferredValue, useEffect, useMemo, useState, type ReactNode } from "react";
+import { useDeferredValue, useMemo, useState, type ReactNode } from "react";
 import { useSearchParams } from "react-router";
 import { ErrorState } from "../../components/error-state.tsx";
 import { PageLoading } from "../../components/page-loading.tsx";
@@ -105,9 +105,15 @@ export function LogsTab({ device }: { device: Device }): ReactNode {
 
 function LogsPanel({ device, pods }: { device: Device; pods: readonly Pod[] }): ReactNode {
   const { organization } = useSession();
-  const { get, set } = useChoice();
+  const choice = useChoice();
+  const { get } = choice;
   const [again, setAgain] = useState(0);
-  const [isFollowing, setIsFollowing] = useState(true);
+  /** The log whose end somebody scrolled away from; another one is shown from its end. */
+  const [leftAt, setLeftAt] = useState("");
+  const set = (changes: Record<string, string>): void => {
+    setLeftAt("");
+    choice.set(changes);
+  };
   const [isWrapped, setIsWrapped] = useState(false);
   const first = pods.find(({ applied }) => applied) ?? pods[0];
   const chosen = pods.find((pod) => podKey(pod) === get("pod")) ?? first;
@@ -142,7 +148,8 @@ function LogsPanel({ device, pods }: { device: Device; pods: readonly Pod[] }): 
     contains,
   ]);
   const log = useLog(url, again);
-  useEffect(() => setIsFollowing(true), [url, again]);
+  const reading = `${again} ${url ?? ""}`;
+  const isFollowing = leftAt !== reading;
   const [typed, setTyped] = useState("");
   const search = useDeferredValue(typed);
   const matches = useMemo(
@@ -275,13 +282,13 @@ function LogsPanel({ device, pods }: { device: Device; pods: readonly Pod[] }): 
         search={search}
         isWrapped={isWrapped}
         isFollowing={isFollowing}
-        onFollow={setIsFollowing}
+        onFollow={(isAtEnd) => setLeftAt(isAtEnd ? "" : reading)}
         label={`Log of ${name ?? "the pod"}`}
       />
       <div className="rciots-log-foot">
         <span aria-live="polite">{footOf(log, isLive && !isPrevious)}</span>
         {!isFollowing && (
-          <Button variant="link" isInline onClick={() => setIsFollowing(true)}>
+          <Button variant="link" isInline onClick={() => setLeftAt("")}>
             Go to the end
           </Button>
         )}

@@ -16,15 +16,15 @@ const nothing: LogState = { lines: [], dropped: 0, phase: "connecting", problem:
 
 /** What a container prints, for as long as it is shown; another address or attempt begins anew. */
 export function useLog(url: string | null, attempt: number): LogState {
-  const [state, setState] = useState<LogState>(nothing);
+  const key = `${attempt} ${url ?? ""}`;
+  const [state, setState] = useState({ key, log: nothing });
   useEffect(() => {
-    setState(nothing);
     if (url === null) return undefined;
     const log = createLogLines(maxLines);
-    const stop = follow(url, log, setState);
-    return stop;
-  }, [url, attempt]);
-  return state;
+    return follow(url, log, (next) => setState({ key, log: next }));
+  }, [url, key]);
+  // What was read before is not this log's.
+  return state.key === key ? state.log : nothing;
 }
 
 function follow(url: string, log: LogLines, onState: (state: LogState) => void): () => void {

@@ -22,7 +22,7 @@ let users = 0;
  */
 export function letTerminalStyle(): () => void {
   users += 1;
-  if (users === 1) document.createElement = createElement as Document["createElement"];
+  if (users === 1) document.createElement = createElement;
   return () => {
     users -= 1;
     if (users === 0) Reflect.deleteProperty(document, "createElement");
