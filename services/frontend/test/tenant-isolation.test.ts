@@ -200,10 +200,13 @@ describe("when two organisations use the platform", function () {
   /** Reading it is an event of its own, so that the next answers differ. */
   const isRecorded = ({ path }: Operation): boolean => path.endsWith("/export");
 
+  /** The device answers, which is away: each refusal has a request id of its own. */
+  const isAskedOfDevice = ({ path }: Operation): boolean => path.endsWith("/pods");
+
   it("answers the same whatever the other one does", async () => {
     const samples = new Map<string, Sample>();
     const all = operations;
-    operations = all.filter((operation) => !isRecorded(operation));
+    operations = all.filter((operation) => !isRecorded(operation) && !isAskedOfDevice(operation));
     await readAll(ours, samples);
     const before = await readAll(ours, samples);
     await fill(theirs);

@@ -1,4 +1,4 @@
-import { idField, terminalTarget } from "@rciots/protocol";
+import { terminalTarget } from "@rciots/protocol";
 import { badRequest } from "@rciots/runtime";
 import { z } from "zod";
 import { idParams } from "../http/fields.ts";
@@ -15,7 +15,9 @@ const query = z.strictObject({
   namespace: podShape.namespace.optional().describe("With `pod`: a container; without: the device itself."),
   pod: podShape.name.optional(),
   container: podShape.container,
-  session: idField("trm").optional().describe("Takes a terminal up again that was lost in a gap."),
+  session: terminalTarget.shape.session
+    .optional()
+    .describe("Takes a terminal up again that was lost in a gap."),
   shown: z.coerce
     .number()
     .int()
