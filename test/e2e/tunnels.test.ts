@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
@@ -6,6 +7,7 @@ import { startAgentProcess, type AgentProcess } from "../harness/agent-process.t
 import { ApiProblem, type ApiClient } from "../harness/api-client.ts";
 import { eventually } from "../harness/eventually.ts";
 import { createToken, deviceOnline } from "../harness/fleet.ts";
+import { redisFault, startRedis } from "../harness/redis-server.ts";
 import { freePorts, startPlatformProcess, type PlatformProcess } from "../harness/platform-process.ts";
 
 const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
@@ -169,6 +171,41 @@ describe("tunnels that listen on the platform", function () {
     const [event] = await eventsOf("tunnel.closed");
     assert.match(event.message, /its time was over/);
     assert.equal(event.details.connections, 1);
+  });
+
+  it("close by themselves once nothing went through for as long as they say, and cut who is silent", async () => {
+    const tunnel = await open({ idleTimeoutMs: 10_000 });
+    const socket = await dial(tunnel.port);
+    const cut = new Promise((resolve) => socket.once("close", resolve));
+    socket.write("x");
+    await once(socket, "data");
+    assert.equal((await read(tunnel.id)).state, "open");
+    await cut;
+    await eventually(async () => assert.equal(await codeOf(read(tunnel.id)), "tunnel_not_found"));
+    await assert.rejects(dial(tunnel.port));
+    const [event] = await eventsOf("tunnel.closed");
+    assert.match(event.message, /nobody used it/);
+  });
+
+  it("carry a binary protocol as it is: Redis, with values of every byte", async function () {
+    if (redisFault() !== undefined) return this.skip();
+    const redis = await startRedis();
+    try {
+      const { port, password } = new URL(redis.url);
+      const tunnel = await open({ target: { host: "127.0.0.1", port: Number(port) }, protocol: "redis" });
+      const ask = (args: string[], input?: Buffer): Buffer =>
+        spawnSync("redis-cli", ["-p", String(tunnel.port), ...args], {
+          env: { PATH: process.env["PATH"] ?? "", REDISCLI_AUTH: decodeURIComponent(password) },
+          maxBuffer: 64 * 1_048_576,
+          ...(input === undefined ? {} : { input }),
+        }).stdout;
+      const value = Buffer.from(Array.from({ length: 1_048_576 }, (_, index) => (index * 7) % 256));
+      assert.equal(ask(["-x", "set", "bytes"], value).toString().trim(), "OK");
+      assert.equal(sha256(ask(["--raw", "get", "bytes"]).subarray(0, -1)), sha256(value));
+      await close(tunnel.id);
+    } finally {
+      await redis.stop();
+    }
   });
 
   it("come back on their port when the device does, and after the platform was killed", async () => {

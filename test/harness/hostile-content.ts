@@ -110,6 +110,17 @@ async function runHostileCommands(api: ApiClient): Promise<void> {
   });
 }
 
+/** Tunnels of every name, by a port and in the browser, as long as the platform has them. */
+async function openHostileTunnels(api: ApiClient): Promise<void> {
+  const { items } = await api.get<{ items: { id: string }[] }>("/devices?status=active");
+  const target = { host: "h".repeat(253), port: 65_535 };
+  for (const { id } of items)
+    for (const index of [0, 1, 8]) {
+      await api.post(`/devices/${id}/tunnels`, { name: text(index), target, protocol: "ssh" });
+      await api.post(`/devices/${id}/web-tunnels`, { name: text(index), target });
+    }
+}
+
 /** A device that enrols by the real way, and says of itself whatever it likes. */
 async function connectHostileDevice(
   platform: PlatformProcess,
@@ -190,6 +201,7 @@ export async function fillWithHostileContent(
     await connectHostileDevice(platform, token, "d".repeat(63)),
   ];
   await runHostileCommands(api);
+  await openHostileTunnels(api);
   return {
     async stop() {
       for (const session of sessions) session.close({ code: "stopped", message: "The device stops." });
