@@ -86,7 +86,7 @@ export async function createDevice({
       rules: parseCommandRules({ places: "any", ...rules }),
       store: createFileStateStore({ dir: join(folder, "commands") }),
       folder: join(folder, "scripts"),
-      environment: { PATH: process.env["PATH"] ?? "", HOME: folder },
+      environment: { PATH: "/usr/local/bin:/usr/bin:/bin", HOME: folder },
       cluster: () => cluster,
       logger: silentLogger,
     });

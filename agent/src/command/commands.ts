@@ -80,13 +80,12 @@ export function createCommands(
   }
 
   function launch(request: CommandRequest, startedAt: string): void {
-    let execution: Execution | undefined;
     const feed: OutputFeed = createOutputFeed({
-      pause: () => execution?.pause(),
-      resume: () => execution?.resume(),
+      pause: () => execution.pause(),
+      resume: () => execution.resume(),
     });
     outbox.add(request.id, feed);
-    execution = runExecution(request, {
+    const execution: Execution = runExecution(request, {
       launch: request.place.kind === "host" ? onHost : inPods,
       feed,
       onOutput: () => outbox.nudge(),

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
 import { WebSocketServer, type WebSocket } from "ws";
 
 /** One request to run something, as the API server got it. */
@@ -20,7 +21,7 @@ export interface ExecServer {
   readonly pids: Set<number>;
   /** Cuts all connections, as a node that dies. */
   cut(): void;
-  handleUpgrade(request: IncomingMessage, socket: import("node:stream").Duplex, head: Buffer): void;
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   stop(): Promise<void>;
 }
 

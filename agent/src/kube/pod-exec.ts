@@ -91,7 +91,7 @@ function connect(
   });
   return new Promise((resolve, reject) => {
     const give = (error: unknown): void => {
-      reject(error as Error);
+      reject(error);
       socket.terminate();
     };
     const abort = (): void => give(signal?.reason);

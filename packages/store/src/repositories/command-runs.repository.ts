@@ -123,9 +123,7 @@ export function createCommandRunRepository({ commandRuns, commandExecutions, com
     async countStates(
       runIds: readonly string[],
     ): Promise<Map<string, Partial<Record<ExecutionState, number>>>> {
-      const counts = new Map(
-        runIds.map((id) => [id, {} as Partial<Record<ExecutionState, number>>] as const),
-      );
+      const counts = new Map<string, Partial<Record<ExecutionState, number>>>(runIds.map((id) => [id, {}]));
       if (runIds.length === 0) return counts;
       const groups = await commandExecutions.aggregate<{
         _id: { runId: string; state: ExecutionState };

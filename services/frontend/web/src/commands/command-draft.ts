@@ -117,7 +117,7 @@ function programOf({
 }: CommandDraft): Pick<RunBody, "program" | "scriptId"> {
   if (kind === "saved") return script === null ? {} : { scriptId: script.id };
   if (kind === "command") return { program: { kind: "argv", argv: wordsOf(words) } };
-  return { program: { kind: "script", interpreter: interpreter as "sh", text, arguments: [] } };
+  return { program: { kind: "script", interpreter, text, arguments: [] } };
 }
 
 function targetOf({ target, devices, selector }: CommandDraft): Pick<RunBody, "devices" | "selector"> {
