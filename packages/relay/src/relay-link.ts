@@ -55,7 +55,7 @@ export function createRelayLink(options: {
     unheardBeats = 0;
     read(chunk);
   });
-  socket.on("error", (error) => close(`The connection broke: ${error.message}`));
+  socket.on("error", (error: Error) => close(`The connection broke: ${error.message}`));
   socket.on("end", () => close("The other process closed the connection."));
   socket.on("close", () => close("The connection was closed."));
   void live();

@@ -98,7 +98,7 @@ export function createRelayServer(options: {
       endSubscription = identity.onChange(useIdentity);
       server.listen({ host: options.host, port: options.port });
       await once(server, "listening");
-      server.on("error", (error) => logger.error({ error: error.message }, "relay server error"));
+      server.on("error", (error: Error) => logger.error({ error: error.message }, "relay server error"));
     },
     async stop() {
       endSubscription();
