@@ -49,6 +49,12 @@ function isNotFound({ status, body }: Answer, place: Field["place"]): boolean {
   return results.length > 0 && results.every(({ error }) => /_not_found$/.test(error?.code as string));
 }
 
+/** All that an organisation has, but for the samples of its fleet, which the platform takes by itself as time goes by. */
+async function changedByPeople({ api }: Tenant): Promise<Map<string, string>> {
+  const documents = await api.documentsOf(api.organizationId);
+  return new Map([...documents].filter(([key]) => !key.startsWith("fleetSamples/")));
+}
+
 describe("when two organisations use the platform", function () {
   this.timeout(600_000);
   let api: ApiFixture;
@@ -139,7 +145,7 @@ describe("when two organisations use the platform", function () {
     const foreignSamples = new Map<string, Sample[]>();
     for (const operation of operations)
       foreignSamples.set(operation.id, variants(await sampleOf(theirs, operation)));
-    const before = await api.documentsOf(theirs.api.organizationId);
+    const before = await changedByPeople(theirs);
     let count = 0;
     for (const operation of operations) {
       const own = await keptSamples(operation);
@@ -177,7 +183,7 @@ describe("when two organisations use the platform", function () {
       }
     }
     assert.ok(count > 45, `${count} identifiers`);
-    assert.deepEqual(await api.documentsOf(theirs.api.organizationId), before);
+    assert.deepEqual(await changedByPeople(theirs), before);
   });
 
   it("shows in no answer anything of the other one", async () => {

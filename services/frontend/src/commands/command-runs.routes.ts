@@ -1,4 +1,5 @@
 import { idField } from "@rciots/protocol";
+import { notFound } from "@rciots/runtime";
 import type { Store } from "@rciots/store";
 import { z } from "zod";
 import { mapPage, pageOf, pageQuery } from "../http/cursor.ts";
@@ -22,7 +23,7 @@ export function commandRunRoutes({
   store,
 }: {
   runs: CommandRunsService;
-  store: Pick<Store, "commandRuns">;
+  store: Pick<Store, "commandRuns" | "devices">;
 }): Route[] {
   return [
     defineRoute({
@@ -153,7 +154,10 @@ export function commandRunRoutes({
       params: idParams("dev"),
       query: z.strictObject({ state: stateField, ...pageQuery }),
       success: { status: 200, about: "A page of commands.", schema: pageOf(executionSchema) },
+      problems: [404],
       async handler({ caller, params: { id }, query: { state, ...page } }) {
+        if ((await store.devices.find(caller.organizationId, id)) === null)
+          throw notFound({ code: "device_not_found", message: "There is no such device." });
         const filter = { deviceId: id, ...(state === undefined ? {} : { states: state }) };
         return {
           body: mapPage(await runs.listExecutions(caller.organizationId, filter, page), viewExecution),
