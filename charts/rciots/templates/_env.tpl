@@ -104,6 +104,10 @@
 - name: RCIOTS_TRUST_PROXY
   value: "true"
 {{- end }}
+{{- with .Values.hosts.webTunnels }}
+- name: RCIOTS_PROXY_DOMAIN
+  value: {{ . | quote }}
+{{- end }}
 {{- with .Values.agentImage }}
 - name: RCIOTS_AGENT_IMAGE
   value: {{ . | quote }}
