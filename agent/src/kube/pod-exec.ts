@@ -90,11 +90,11 @@ function connect(
     maxPayload: maxMessageBytes,
   });
   return new Promise((resolve, reject) => {
-    const give = (error: unknown): void => {
+    const give = (error: Error): void => {
       reject(error);
       socket.terminate();
     };
-    const abort = (): void => give(signal?.reason);
+    const abort = (): void => give(signal?.reason as Error);
     signal?.addEventListener("abort", abort, { once: true });
     socket.once("upgrade", ({ socket: raw }) => raw.setKeepAlive(true, keepAliveMs));
     socket.once("unexpected-response", (_request, response) => {
