@@ -2,6 +2,8 @@
 const { writeFileSync } = require("node:fs");
 const Mocha = require("mocha");
 
+const exitWithinMs = 30_000;
+
 module.exports = class SummaryReporter extends Mocha.reporters.Spec {
   constructor(runner, options) {
     super(runner, options);
@@ -16,6 +18,13 @@ module.exports = class SummaryReporter extends Mocha.reporters.Spec {
       summary.failures.push(`${test.fullTitle()}: ${reason.slice(0, 500)}`);
     });
     runner.on("pending", (test) => summary.skipped.push(test.fullTitle()));
-    runner.once("end", () => writeFileSync(options.reporterOptions.output, JSON.stringify(summary)));
+    runner.once("end", () => {
+      writeFileSync(options.reporterOptions.output, JSON.stringify(summary));
+      // A test that failed half-way may leave a server behind, which must not keep the whole run.
+      setTimeout(() => {
+        console.error("The tests are over, but something of theirs still runs.");
+        process.exit(1);
+      }, exitWithinMs).unref();
+    });
   }
 };

@@ -74,7 +74,11 @@ export const commandEnvironment = z
     z
       .string()
       .max(128)
-      .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be letters, digits and '_', and not begin with a digit"),
+      // Some names mean something of their own on an object.
+      .regex(
+        /^(?!(?:__proto__|constructor|prototype)$)[A-Za-z_][A-Za-z0-9_]*$/,
+        "must be letters, digits and '_', not begin with a digit, and be no name of JavaScript's own",
+      ),
     programText(limits.commandVariableBytes),
   )
   .refine(

@@ -29,7 +29,7 @@ export const testedIn: Record<RepositoryName, string> = {
   deviceRevisions: "sessions",
   deviceSessions: "sessions",
   tunnels: "tunnels",
-  webTunnels: "web tunnels",
+  webTunnels: "web-tunnels",
   commandReports: "commands",
   commandRuns: "commands",
   commandSwitches: "commands",

@@ -39,7 +39,7 @@ function newPass(change: Partial<WebPass> = {}): WebPass {
   };
 }
 
-describeStore("web tunnels", (context) => {
+describeStore("web-tunnels", (context) => {
   it("have a name that no other has, and are found by it until their time is over", async () => {
     const { webTunnels } = context.store;
     const tunnel = newWebTunnel({ closesAt: at(10) });

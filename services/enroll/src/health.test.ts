@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
+import { enrollLeasePrefix } from "@rciots/process";
 import { createLogger } from "@rciots/runtime";
+import type { Store } from "@rciots/store";
 import { eventually } from "../test/eventually.ts";
 import { newKey } from "../test/client.ts";
 import { createFixture, dayMs, type Fixture } from "../test/fixture.ts";
@@ -62,7 +64,11 @@ describe("the enrolment service", () => {
   describe("when its loops make no progress", () => {
     it("asks to be restarted", async () => {
       const own = await fixture.connect();
-      const leases = { ...own.leases, claim: async () => Promise.reject(new Error("no")) };
+      const claim: Store["leases"]["claim"] = (name, ...rest) =>
+        name.startsWith(enrollLeasePrefix)
+          ? own.leases.claim(name, ...rest)
+          : Promise.reject(new Error("no"));
+      const leases = { ...own.leases, claim };
       const { enroll } = await fixture.start({ store: { ...own, leases }, maintenanceIntervalMs: 1_000 });
       assert.equal(enroll.health.live().ok, true);
       const real = performance.now.bind(performance);
