@@ -29,6 +29,7 @@ const kinds: { group: string; version: string; kind: string; plural: string; spe
     spec: fields(
       {
         host: text,
+        wildcardPolicy: oneOf("None", "Subdomain"),
         to: fields({ kind: oneOf("Service"), name: text, weight: number }, ["kind", "name"]),
         port: fields({ targetPort: text }, ["targetPort"]),
         tls: fields(
