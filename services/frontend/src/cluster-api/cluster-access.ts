@@ -1,11 +1,12 @@
 import type { ClusterRole } from "@rciots/protocol";
-import { forbidden, notFound, unauthorized } from "@rciots/runtime";
+import { forbidden, unauthorized } from "@rciots/runtime";
 import type { Store } from "@rciots/store";
 import type { Request } from "express";
 import { addressOf, present, readCredential } from "../auth/authenticate.ts";
 import { checkAddress, type Caller, type Member } from "../auth/caller.ts";
 import type { Identify, Presented } from "../auth/identify.ts";
 import { remoteAccessOf } from "../remote-access/remote-access.service.ts";
+import { requireDevice } from "../devices/require-device.ts";
 
 /** Who asks a device's cluster something, and as what. */
 export interface ClusterAccess {
@@ -49,8 +50,7 @@ export function createClusterGate(options: {
       if (organizationId === null || role === null)
         throw forbidden({ code: "no_organization", message: "You belong to no organisation." });
       checkAddress(caller);
-      const device = await store.devices.find(organizationId, deviceId);
-      if (device === null) throw notFound({ code: "device_not_found", message: "There is no such device." });
+      const device = await requireDevice(store, organizationId, deviceId);
       if (caller.isOrganizationSuspended)
         throw forbidden({ code: "organization_suspended", message: "The organisation is suspended." });
       const organization = await store.organizations.find(organizationId);

@@ -1,5 +1,4 @@
 import { idField } from "@rciots/protocol";
-import { notFound } from "@rciots/runtime";
 import type { Store } from "@rciots/store";
 import { z } from "zod";
 import { mapPage, pageOf, pageQuery } from "../http/cursor.ts";
@@ -9,6 +8,7 @@ import { nameSearch } from "../http/search.ts";
 import { executionStates, runBody } from "./command-fields.ts";
 import type { CommandRunsService } from "./command-runs.service.ts";
 import { executionSchema, outputSchema, runSchema, viewExecution, viewOutput } from "./command.view.ts";
+import { requireDevice } from "../devices/require-device.ts";
 
 const tag = "Commands";
 /** A script, variables and standard input at their largest, escaped. */
@@ -156,8 +156,7 @@ export function commandRunRoutes({
       success: { status: 200, about: "A page of commands.", schema: pageOf(executionSchema) },
       problems: [404],
       async handler({ caller, params: { id }, query: { state, ...page } }) {
-        if ((await store.devices.find(caller.organizationId, id)) === null)
-          throw notFound({ code: "device_not_found", message: "There is no such device." });
+        await requireDevice(store, caller.organizationId, id);
         const filter = { deviceId: id, ...(state === undefined ? {} : { states: state }) };
         return {
           body: mapPage(await runs.listExecutions(caller.organizationId, filter, page), viewExecution),

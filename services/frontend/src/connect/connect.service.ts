@@ -9,13 +9,14 @@ import {
   type DeviceStreams,
   type TcpTarget,
 } from "@rciots/protocol";
-import { badRequest, conflict, errorMessage, notFound, type Logger } from "@rciots/runtime";
+import { badRequest, conflict, errorMessage, type Logger } from "@rciots/runtime";
 import type { Store } from "@rciots/store";
 import type { Acting, Audit } from "../audit/audit.ts";
 import type { Member } from "../auth/caller.ts";
 import type { RouteSocket } from "../http/route-socket.ts";
 import type { PreparedSocket } from "../http/socket-route.ts";
 import { createConnectUsage, type ConnectUsage } from "./connect-usage.ts";
+import { requireDevice } from "../devices/require-device.ts";
 
 interface MemberActing extends Acting {
   caller: Member;
@@ -45,8 +46,7 @@ export function createConnectService(options: {
   const { store, deviceStreams, audit, logger } = options;
 
   async function findActive(organizationId: string, deviceId: string): Promise<string> {
-    const device = await store.devices.find(organizationId, deviceId);
-    if (device === null) throw notFound({ code: "device_not_found", message: "There is no such device." });
+    const device = await requireDevice(store, organizationId, deviceId);
     if (device.status === "active") return device.name;
     const message = `The device is ${device.status}; only one that is active can be connected to.`;
     throw conflict({ code: "device_status_conflict", message, details: { deviceStatus: device.status } });

@@ -1,6 +1,7 @@
 import type { PlatformRequest, PlatformResponse, RemoteEvent } from "@rciots/protocol";
-import { conflict, isAppError, notFound, type CallBus } from "@rciots/runtime";
+import { conflict, isAppError, type CallBus } from "@rciots/runtime";
 import type { Presence, Store } from "@rciots/store";
+import { requireDevice } from "./require-device.ts";
 
 /** Calls on live devices, whichever connector holds them. */
 export interface DeviceCalls {
@@ -36,9 +37,7 @@ export function createDeviceCalls({
   bus: CallBus;
 }): DeviceCalls {
   async function presenceOf(organizationId: string, deviceId: string): Promise<Presence> {
-    const device = await store.devices.find(organizationId, deviceId);
-    if (device === null) throw notFound({ code: "device_not_found", message: "There is no such device." });
-    return device.presence;
+    return (await requireDevice(store, organizationId, deviceId)).presence;
   }
 
   return {

@@ -1,4 +1,4 @@
-import { conflict, notFound, type Bus } from "@rciots/runtime";
+import { conflict, type Bus } from "@rciots/runtime";
 import type { Certificate, Device, DeviceChange, DeviceStatus, Store } from "@rciots/store";
 import { difference, type Acting, type Audit } from "../audit/audit.ts";
 import type { Member } from "../auth/caller.ts";
@@ -8,6 +8,7 @@ import { changesOf, changeVersioned } from "../http/optimistic-change.ts";
 import type { DeviceDirectory } from "./device-directory.ts";
 import { entryOf, matcherOf, type DeviceEntry, type DeviceQuery } from "./device-entry.ts";
 import { deviceOrders, type DeviceSort } from "./device-order.ts";
+import { requireDevice } from "./require-device.ts";
 
 export interface MemberActing extends Acting {
   caller: Member;
@@ -77,11 +78,8 @@ export function createDevicesService(options: {
 }) {
   const { store, directory, audit, bus } = options;
 
-  async function get(organizationId: string, id: string): Promise<Device> {
-    const device = await store.devices.find(organizationId, id);
-    if (device === null) throw notFound({ code: "device_not_found", message: "There is no such device." });
-    return device;
-  }
+  const get = (organizationId: string, id: string): Promise<Device> =>
+    requireDevice(store, organizationId, id);
 
   function announce(device: Device, affects: DeviceEdit["affects"] = []): void {
     const { organizationId, _id: deviceId } = device;

@@ -1,11 +1,12 @@
 import type { DeviceStreams, PodItem, PodLogsTarget } from "@rciots/protocol";
-import { AppError, notFound } from "@rciots/runtime";
+import { AppError } from "@rciots/runtime";
 import type { Store } from "@rciots/store";
 import type { DeviceCalls } from "../devices/device-calls.ts";
 import { readReportedObjects } from "../devices/reported-objects.ts";
 import { decodeCursor, encodeCursor, type Page } from "../http/cursor.ts";
 import type { RouteSocket } from "../http/route-socket.ts";
 import type { PreparedSocket } from "../http/socket-route.ts";
+import { requireDevice } from "../devices/require-device.ts";
 
 export type PodLogsService = ReturnType<typeof createPodLogsService>;
 
@@ -61,8 +62,7 @@ export function createPodLogsService(options: {
       { organizationId, deviceId }: { organizationId: string; deviceId: string },
       target: PodLogsTarget,
     ): Promise<PreparedSocket> {
-      const device = await store.devices.find(organizationId, deviceId);
-      if (device === null) throw notFound({ code: "device_not_found", message: "There is no such device." });
+      const device = await requireDevice(store, organizationId, deviceId);
       const { namespace, name, container } = target.pod;
       return {
         opening: {

@@ -6,13 +6,14 @@ import {
   type DeviceStreams,
   type TerminalTarget,
 } from "@rciots/protocol";
-import { AppError, forbidden, isAppError, newId, notFound } from "@rciots/runtime";
+import { AppError, forbidden, isAppError, newId } from "@rciots/runtime";
 import type { Store } from "@rciots/store";
 import type { Acting, Audit } from "../audit/audit.ts";
 import { hasRole, type Member } from "../auth/caller.ts";
 import type { RouteSocket } from "../http/route-socket.ts";
 import type { PreparedSocket } from "../http/socket-route.ts";
 import { remoteAccessOf } from "../remote-access/remote-access.service.ts";
+import { requireDevice } from "../devices/require-device.ts";
 
 export interface TerminalWish {
   columns: number;
@@ -48,8 +49,7 @@ export function createTerminalService(options: {
 
   /** Throws where the caller may not. */
   async function admit({ organizationId, role }: Member, deviceId: string): Promise<{ name: string }> {
-    const device = await store.devices.find(organizationId, deviceId);
-    if (device === null) throw notFound({ code: "device_not_found", message: "There is no such device." });
+    const device = await requireDevice(store, organizationId, deviceId);
     const organization = await store.organizations.find(organizationId);
     const least = organization === null ? null : remoteAccessOf(organization).terminal;
     if (least === null) {

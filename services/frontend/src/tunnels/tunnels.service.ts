@@ -5,6 +5,7 @@ import { difference, type Acting, type Audit } from "../audit/audit.ts";
 import type { Member } from "../auth/caller.ts";
 import { readPage, type Page } from "../http/cursor.ts";
 import { changesOf, changeVersioned } from "../http/optimistic-change.ts";
+import { requireDevice } from "../devices/require-device.ts";
 
 interface MemberActing extends Acting {
   caller: Member;
@@ -56,12 +57,6 @@ export function createTunnelsService(options: {
   ports: PortRange | undefined;
 }) {
   const { store, bus, audit, ports } = options;
-
-  async function deviceOf(organizationId: string, deviceId: string): Promise<Device> {
-    const device = await store.devices.find(organizationId, deviceId);
-    if (device === null) throw notFound({ code: "device_not_found", message: "There is no such device." });
-    return device;
-  }
 
   async function get(organizationId: string, deviceId: string, id: string): Promise<Tunnel> {
     const found = await store.tunnels.find(organizationId, deviceId, id);
@@ -183,7 +178,7 @@ export function createTunnelsService(options: {
     async open(acting: MemberActing, deviceId: string, wish: TunnelWish): Promise<SeenTunnel> {
       const { organizationId } = acting.caller;
       const { first, last } = range();
-      const device = await deviceOf(organizationId, deviceId);
+      const device = await requireDevice(store, organizationId, deviceId);
       if (device.status !== "active")
         throw conflict({ code: "device_not_active", message: "Only an active device takes tunnels." });
       if (wish.port !== undefined && (wish.port < first || wish.port > last)) {
@@ -203,7 +198,7 @@ export function createTunnelsService(options: {
     },
 
     async get(organizationId: string, deviceId: string, id: string): Promise<SeenTunnel> {
-      const device = await deviceOf(organizationId, deviceId);
+      const device = await requireDevice(store, organizationId, deviceId);
       await sync(device, id).catch(() => undefined);
       return { tunnel: await get(organizationId, deviceId, id), online: device.presence.online };
     },
@@ -216,7 +211,7 @@ export function createTunnelsService(options: {
       deviceId: string,
       query: { limit: number; cursor?: string | undefined },
     ): Promise<Page<SeenTunnel>> {
-      await deviceOf(organizationId, deviceId);
+      await requireDevice(store, organizationId, deviceId);
       return list(organizationId, query, (page) =>
         store.tunnels.listOfDevice(organizationId, deviceId, page),
       );
@@ -229,7 +224,7 @@ export function createTunnelsService(options: {
     ): Promise<SeenTunnel> {
       const { organizationId } = acting.caller;
       const { deviceId, id } = ref;
-      const device = await deviceOf(organizationId, deviceId);
+      const device = await requireDevice(store, organizationId, deviceId);
       const { before, after, isChanged } = await changeVersioned({
         ifMatch: ref.ifMatch,
         read: () => get(organizationId, deviceId, id),
@@ -264,7 +259,7 @@ export function createTunnelsService(options: {
       { deviceId, id, force }: { deviceId: string; id: string; force: boolean },
     ): Promise<void> {
       const { organizationId } = acting.caller;
-      const device = await deviceOf(organizationId, deviceId);
+      const device = await requireDevice(store, organizationId, deviceId);
       await sync(device, id);
       const { liveConnections } = (await get(organizationId, deviceId, id)).usage;
       if (!force && liveConnections > 0 && device.presence.online) {
@@ -291,7 +286,7 @@ export function createTunnelsService(options: {
       { host, port }: { host: string; port: number },
     ): Promise<{ durationMs: number }> {
       const { organizationId } = acting.caller;
-      const device = await deviceOf(organizationId, deviceId);
+      const device = await requireDevice(store, organizationId, deviceId);
       const { online, connectorId } = device.presence;
       if (!online || connectorId === null) throw offline();
       try {

@@ -20,6 +20,7 @@ import { changesOf, changeVersioned } from "../http/optimistic-change.ts";
 import { enterPath, safePath, webAccess } from "../http-proxy/proxy-door.ts";
 import type { ProxySite } from "../http-proxy/proxy-site.ts";
 import type { SeenWebTunnel } from "./web-tunnel.view.ts";
+import { requireDevice } from "../devices/require-device.ts";
 
 export type WebTunnelWish = Pick<
   WebTunnel,
@@ -58,12 +59,6 @@ export function createWebTunnelsService(options: {
     if (options.site !== undefined) return options.site;
     const message = "The platform has no names for web tunnels: it was started without RCIOTS_PROXY_DOMAIN.";
     throw conflict({ code: "web_tunnels_off", message });
-  }
-
-  async function deviceOf(organizationId: string, deviceId: string): Promise<Device> {
-    const device = await store.devices.find(organizationId, deviceId);
-    if (device === null) throw notFound({ code: "device_not_found", message: "There is no such device." });
-    return device;
   }
 
   const missing = () => notFound({ code: "web_tunnel_not_found", message: "There is no such web tunnel." });
@@ -147,7 +142,7 @@ export function createWebTunnelsService(options: {
     async open(acting: MemberActing, deviceId: string, wish: WebTunnelWish): Promise<SeenWebTunnel> {
       site();
       const { organizationId, userId } = acting.caller;
-      const device = await deviceOf(organizationId, deviceId);
+      const device = await requireDevice(store, organizationId, deviceId);
       if (device.status !== "active")
         throw conflict({ code: "device_not_active", message: "Only an active device takes tunnels." });
       await requireRoom(organizationId, deviceId);
@@ -174,7 +169,7 @@ export function createWebTunnelsService(options: {
     },
 
     async get(organizationId: string, deviceId: string, id: string): Promise<SeenWebTunnel> {
-      const device = await deviceOf(organizationId, deviceId);
+      const device = await requireDevice(store, organizationId, deviceId);
       const tunnel = await find(organizationId, deviceId, id);
       return { tunnel, online: device.presence.online, url: urlOf(tunnel) };
     },
@@ -187,7 +182,7 @@ export function createWebTunnelsService(options: {
       deviceId: string,
       query: { limit: number; cursor?: string | undefined },
     ): Promise<Page<SeenWebTunnel>> {
-      await deviceOf(organizationId, deviceId);
+      await requireDevice(store, organizationId, deviceId);
       return list(organizationId, query, (page) =>
         store.webTunnels.listOfDevice(organizationId, deviceId, page),
       );
@@ -199,7 +194,7 @@ export function createWebTunnelsService(options: {
       wanted: WebTunnelChange,
     ): Promise<SeenWebTunnel> {
       const { organizationId } = acting.caller;
-      const device = await deviceOf(organizationId, ref.deviceId);
+      const device = await requireDevice(store, organizationId, ref.deviceId);
       const { before, after, isChanged } = await changeVersioned({
         ifMatch: ref.ifMatch,
         read: () => find(organizationId, ref.deviceId, ref.id),
