@@ -89,7 +89,7 @@ export {
 } from "./streams/cluster-api.ts";
 export { type DeviceStreams, type StreamDevice } from "./streams/device-streams.ts";
 export { splitStreamData, type StreamDataSink } from "./streams/data-splitter.ts";
-export { createSocketLink, type FrameLink, type FrameSocket } from "./streams/frame-link.ts";
+export { createFrameLink, createSocketLink, type FrameLink, type FrameSocket } from "./streams/frame-link.ts";
 export {
   createMultiplexer,
   faultError,

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from "node:timers/promises";
 import type { TLSSocket } from "node:tls";
-import { frameHeaderBytes, streamLimits, type FrameLink } from "@rciots/protocol";
+import { createFrameLink, frameHeaderBytes, streamLimits, type FrameLink } from "@rciots/protocol";
 import { sleep } from "@rciots/runtime";
 import type { RelaySettings } from "./settings.ts";
 
@@ -59,29 +59,15 @@ export function createRelayLink(options: {
   socket.on("end", () => close("The other process closed the connection."));
   socket.on("close", () => close("The connection was closed."));
   void live();
-  return { link: frameLink(socket), closed: closing.signal, close };
+  return { link: createFrameLink(socket, frameStart), closed: closing.signal, close };
 }
 
-function frameLink(socket: TLSSocket): FrameLink {
-  return {
-    send(head, body) {
-      if (!socket.writable) return;
-      const start = Buffer.allocUnsafe(lengthBytes + head.byteLength);
-      start.writeUInt32BE(head.byteLength + (body?.byteLength ?? 0));
-      start.set(head, lengthBytes);
-      socket.write(start);
-      if (body !== undefined) socket.write(body);
-    },
-    cork: () => socket.cork(),
-    uncork: () => socket.uncork(),
-    get queuedBytes() {
-      return socket.writableLength;
-    },
-    onDrain(listener) {
-      socket.on("drain", listener);
-      return () => void socket.off("drain", listener);
-    },
-  };
+/** A frame's length ahead of it. */
+function frameStart(frameBytes: number, head: Uint8Array): Buffer {
+  const start = Buffer.allocUnsafe(lengthBytes + head.byteLength);
+  start.writeUInt32BE(frameBytes);
+  start.set(head, lengthBytes);
+  return start;
 }
 
 /** Puts what comes in any pieces together to frames; copies those only that came in several. */

@@ -33,11 +33,21 @@ const maskBytes = 4;
  * inside TLS with a client certificate.
  */
 export function createSocketLink(socket: FrameSocket, { isClient }: { isClient: boolean }): FrameLink {
+  return createFrameLink(socket, (lengthBytes, head) => messageStart(lengthBytes, isClient, head));
+}
+
+/**
+ * Writes frames to a connection of their own framing: `startOf` makes the first bytes of a frame of so many, with its
+ * head in them.
+ */
+export function createFrameLink(
+  socket: FrameSocket,
+  startOf: (lengthBytes: number, head: Uint8Array) => Uint8Array,
+): FrameLink {
   return {
     send(head, body) {
       if (!socket.writable) return;
-      const start = messageStart(head.byteLength + (body?.byteLength ?? 0), isClient, head);
-      socket.write(start);
+      socket.write(startOf(head.byteLength + (body?.byteLength ?? 0), head));
       if (body !== undefined) socket.write(body);
     },
     cork: () => socket.cork(),

@@ -70,10 +70,10 @@ export function createReceiveWindow(
   let unreturned = 0;
   let isClosed = false;
   let blockedAt: number | undefined;
-  let shortestWaitMs = Number.POSITIVE_INFINITY;
+  let shortestWaitMs: number | undefined;
 
   function grow(): number {
-    const isFar = shortestWaitMs >= farMs && Number.isFinite(shortestWaitMs);
+    const isFar = shortestWaitMs !== undefined && shortestWaitMs >= farMs;
     const more = pool.take(Math.min(sizeBytes, (isFar ? farWindowBytes : mostWindowBytes) - sizeBytes));
     sizeBytes += more;
     return more;
@@ -92,7 +92,7 @@ export function createReceiveWindow(
       credit -= bytes;
       heldBytes += bytes;
       if (blockedAt !== undefined) {
-        shortestWaitMs = Math.min(shortestWaitMs, now() - blockedAt);
+        shortestWaitMs = Math.min(shortestWaitMs ?? Number.POSITIVE_INFINITY, now() - blockedAt);
         blockedAt = undefined;
       }
       return true;
