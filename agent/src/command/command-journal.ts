@@ -17,8 +17,6 @@ export interface JournalEntry {
 const rememberMs = 86_400_000;
 const maxRemembered = 1_000;
 
-export type CommandJournal = ReturnType<typeof createCommandJournal>;
-
 /** Written before anything is run: of a command that is in here only the end can come. */
 export function createCommandJournal({
   store,

@@ -5,6 +5,7 @@ export { createPartList, type PartList } from "./part-list.ts";
 export { createProcessLease, type ProcessLease } from "./process-lease.ts";
 export { createRemoteSigner, enrollLeasePrefix, type RemoteSigner } from "./remote-signer.ts";
 export { createRootCertificates, type RootCertificates } from "./root-certificates.ts";
+export { runProcess, type RunProcessOptions } from "./run-process.ts";
 export {
   drainSettings,
   endpointSettings,
