@@ -5,7 +5,6 @@ import {
   EmptyStateBody,
   EmptyStateFooter,
   PageSection,
-  SearchInput,
   ToggleGroup,
   ToggleGroupItem,
   Toolbar,
@@ -15,10 +14,11 @@ import {
 import { SearchIcon } from "@patternfly/react-icons/dist/esm/icons/search-icon";
 import { TerminalIcon } from "@patternfly/react-icons/dist/esm/icons/terminal-icon";
 import { ActionsColumn, Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
-import { useEffect, useState, type ReactNode } from "react";
+import type { ReactNode } from "react";
 import { Link, useNavigate, useSearchParams } from "react-router";
 import { PageHeader } from "../components/page-header.tsx";
 import { PagedList } from "../components/paged-list.tsx";
+import { SearchField } from "../components/search-field.tsx";
 import { TimeAgo } from "../components/time-ago.tsx";
 import { useMay } from "../session/session.ts";
 import { useRepeat, useRuns, type CommandRun, type RunFilter } from "./command-queries.ts";
@@ -28,7 +28,6 @@ import { RunProgress } from "./run-progress.tsx";
 import "./commands.css";
 
 const states = { "": "All", running: "Running", finished: "Finished" } as const;
-const typingMs = 300;
 
 function useFilter() {
   const [search, setSearch] = useSearchParams();
@@ -40,27 +39,6 @@ function useFilter() {
     setSearch(new URLSearchParams(next), { replace: true });
   };
   return { filter, change };
-}
-
-function Search({ q, onSearch }: { q: string; onSearch: (q: string) => void }): ReactNode {
-  const [text, setText] = useState(q);
-  useEffect(() => {
-    if (text === q) return undefined;
-    const timer = setTimeout(() => onSearch(text), typingMs);
-    return () => clearTimeout(timer);
-  }, [text, q, onSearch]);
-  return (
-    <SearchInput
-      aria-label="Find commands by title"
-      placeholder="Find by title"
-      value={text}
-      onChange={(_event, value) => setText(value.slice(0, 100))}
-      onClear={() => {
-        setText("");
-        onSearch("");
-      }}
-    />
-  );
 }
 
 function RunsTable({ runs }: { runs: readonly CommandRun[] }): ReactNode {
@@ -168,7 +146,9 @@ export function CommandsPage(): ReactNode {
           <Toolbar>
             <ToolbarContent>
               <ToolbarItem>
-                <Search
+                <SearchField
+                  label="Find commands by title"
+                  placeholder="Find by title"
                   key={filter.q === "" ? "cleared" : "set"}
                   q={filter.q}
                   onSearch={(q) => change({ q })}

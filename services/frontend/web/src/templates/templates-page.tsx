@@ -6,7 +6,6 @@ import {
   EmptyStateFooter,
   MenuToggle,
   PageSection,
-  SearchInput,
   Select,
   SelectList,
   SelectOption,
@@ -17,18 +16,18 @@ import {
 } from "@patternfly/react-core";
 import { CubesIcon } from "@patternfly/react-icons/dist/esm/icons/cubes-icon";
 import { SearchIcon } from "@patternfly/react-icons/dist/esm/icons/search-icon";
-import { useEffect, useState, type ReactNode } from "react";
+import { useState, type ReactNode } from "react";
 import { Link, useSearchParams } from "react-router";
 import { ErrorState } from "../components/error-state.tsx";
 import { PageHeader } from "../components/page-header.tsx";
 import { PageLoading } from "../components/page-loading.tsx";
+import { SearchField } from "../components/search-field.tsx";
 import { useMay } from "../session/session.ts";
 import { useTemplates, type TemplateFilter } from "./template-queries.ts";
 import { TemplatesTable } from "./templates-table.tsx";
 import "./templates.css";
 
 const sources = { inline: "Inline files", git: "Git" } as const;
-const typingMs = 300;
 
 function useFilter() {
   const [search, setSearch] = useSearchParams();
@@ -40,27 +39,6 @@ function useFilter() {
     setSearch(new URLSearchParams(next), { replace: true });
   };
   return { filter, change };
-}
-
-function Search({ q, onSearch }: { q: string; onSearch: (q: string) => void }): ReactNode {
-  const [text, setText] = useState(q);
-  useEffect(() => {
-    if (text === q) return undefined;
-    const timer = setTimeout(() => onSearch(text), typingMs);
-    return () => clearTimeout(timer);
-  }, [text, q, onSearch]);
-  return (
-    <SearchInput
-      aria-label="Find templates by name"
-      placeholder="Find by name"
-      value={text}
-      onChange={(_event, value) => setText(value.slice(0, 100))}
-      onClear={() => {
-        setText("");
-        onSearch("");
-      }}
-    />
-  );
 }
 
 function SourceFilter(props: {
@@ -160,7 +138,9 @@ export function TemplatesPage(): ReactNode {
           <Toolbar clearAllFilters={clear} clearFiltersButtonText="Clear all filters">
             <ToolbarContent>
               <ToolbarItem>
-                <Search
+                <SearchField
+                  label="Find templates by name"
+                  placeholder="Find by name"
                   key={filter.q === "" ? "cleared" : "set"}
                   q={filter.q}
                   onSearch={(q) => change({ q })}
