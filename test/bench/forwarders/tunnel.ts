@@ -1,5 +1,7 @@
+import assert from "node:assert/strict";
 import { startAgentProcess } from "../../harness/agent-process.ts";
 import type { ApiClient } from "../../harness/api-client.ts";
+import { eventually } from "../../harness/eventually.ts";
 import { createToken, deviceOnline } from "../../harness/fleet.ts";
 import { freePorts } from "../../harness/platform-process.ts";
 import { startPlatform } from "../platform.ts";
@@ -36,6 +38,11 @@ export async function startTunnel(side: DeviceSide, targetPort: number): Promise
   const path = `/devices/${id}/tunnels`;
   const target = { host: "127.0.0.1", port: targetPort };
   await api.post(path, { target, port, maxConnections: 500 });
+  // On a slow path the session is still becoming live where the device counts as online already.
+  await eventually(async () => {
+    const { items } = await api.get<{ items: { state: string }[] }>(path);
+    assert.equal(items[0]?.state, "open");
+  });
   return {
     name: "tunnel",
     port,

@@ -104,38 +104,54 @@ async function measureLatency(ways: readonly Forwarder[]): Promise<Measurement> 
   };
 }
 
-async function controlTimes(check: () => Promise<number>, isGoingOn: () => boolean): Promise<number[]> {
-  const times: number[] = [];
-  while (times.length < controlCalls && isGoingOn()) times.push(await check());
+interface ControlTime {
+  /** From the word to the device until its answer. */
+  sessionMs: number;
+  /** Of the API call around it: an HTTP request with its authentication too. */
+  callMs: number;
+}
+
+async function controlTimes(
+  { api, path, target }: TunnelForwarder,
+  isGoingOn: () => boolean,
+): Promise<ControlTime[]> {
+  const times: ControlTime[] = [];
+  while (times.length < controlCalls && isGoingOn()) {
+    const startedAt = performance.now();
+    const { durationMs } = await api.post<{ durationMs: number }>(`${path}/check`, target);
+    times.push({ sessionMs: durationMs, callMs: performance.now() - startedAt });
+  }
   return times;
 }
 
 /** Opening and closing a stream: its frames go the way of every control message. */
-async function measureControl({ api, path, port, target }: TunnelForwarder): Promise<Measurement> {
-  const check = async (): Promise<number> => {
-    const startedAt = performance.now();
-    await api.post(`${path}/check`, target);
-    return performance.now() - startedAt;
-  };
-  const idle = await controlTimes(check, () => true);
+async function measureControl(tunnel: TunnelForwarder): Promise<Measurement> {
+  const idle = await controlTimes(tunnel, () => true);
   let isBusy = true;
-  const busy = download(port, 8 * bytesEach).finally(() => (isBusy = false));
-  const saturated = await controlTimes(check, () => isBusy);
+  const busy = download(tunnel.port, 8 * bytesEach).finally(() => (isBusy = false));
+  const saturated = await controlTimes(tunnel, () => isBusy);
   await busy;
-  const p99 = percentile(saturated, 99);
+  const share = (times: ControlTime[], key: keyof ControlTime, percent: number): number =>
+    percentile(
+      times.map((time) => time[key]),
+      percent,
+    );
+  const p99 = share(saturated, "sessionMs", 99);
+  // The platform tells whole milliseconds.
+  const idleP99 = Math.max(1, share(idle, "sessionMs", 99));
+  const callText = (times: ControlTime[]): string =>
+    `half within ${formatMs(share(times, "callMs", 50))}, p99 ${formatMs(share(times, "callMs", 99))}`;
   return {
     row,
-    what: "API call to a stream opened on the device and closed, tunnel saturated, p99",
-    size: `${saturated.length} calls`,
-    baseline: `idle ${formatMs(percentile(idle, 99))}`,
+    what: "control round trip: a stream opened on the device, tunnel saturated, p99",
+    size: `${saturated.length} round trips`,
+    baseline: `idle ${formatMs(idleP99)}`,
     measured: formatMs(p99),
-    ratio: p99 / percentile(idle, 99),
+    ratio: p99 / idleP99,
     target: formatMs(controlTargetMs),
     passed: p99 <= controlTargetMs,
     load: p99 / controlTargetMs,
-    notes: [
-      `Half of the calls took ${formatMs(percentile(idle, 50))} idle, ${formatMs(percentile(saturated, 50))} saturated; each is an HTTP request with its authentication too.`,
-    ],
+    notes: [`API calls that ask for one: idle ${callText(idle)}; saturated ${callText(saturated)}.`],
   };
 }
 

@@ -39,6 +39,12 @@ function createPath(path: { bytesPerMs: number; roundTripMs: number; loss?: numb
       }
       return arrived;
     },
+    /** Sends so few, whose arrival is told with what comes later. */
+    trickle(bytes: number, durationMs: number): void {
+      inFlight.sent(bytes);
+      underWay.push({ bytes, arrivesAt: nowMs + durationMs });
+      nowMs += durationMs;
+    },
     longestQueueMs: () => longestQueueMs,
   };
 }
@@ -67,6 +73,13 @@ describe("the bytes a session may have under way", () => {
     lossy.saturate(5_000);
     const arrived = lossy.saturate(10_000);
     assert.ok(arrived > 0.5 * 10_000 * 10_000, `${arrived} bytes arrived`);
+  });
+
+  it("grow on a path that loses packets, also after a long while of few words", () => {
+    const lossy = createPath({ bytesPerMs: 10_000, roundTripMs: 200, loss: 0.1 });
+    for (let count = 0; count < 10; count += 1) lossy.trickle(10, 3_000);
+    const arrived = lossy.saturate(4_000);
+    assert.ok(arrived > 0.4 * 4_000 * 10_000, `${arrived} bytes arrived`);
   });
 
   it("learn a path that has become longer", () => {

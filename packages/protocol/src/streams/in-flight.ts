@@ -21,10 +21,15 @@ const firstBytes = 524_288;
 const maxBytes = 8 * 1_048_576;
 /** At most, in a round trip. */
 const growth = 1.5;
+const easing = 1.1;
 /** Round trips' worth that may be under way. */
 const roundTrips = 2;
 /** The highest rate counts for so many measurements. */
 const rateLife = 8;
+/** A queue stands where each of so many round trips took longer than the path does; a lost packet makes some long. */
+const queueLife = 5;
+const queueRoundTrips = 1.25;
+const queueSlackMs = 10;
 /**
  * The shortest round trip is taken anew after this long, since the path may have changed; with little under way for
  * that moment, since a queue would make it look longer.
@@ -49,15 +54,27 @@ export function createInFlight(now: () => number): InFlight {
   let shortestAt = now();
   let isProbingPath = false;
   let rates: number[] = [];
+  let roundTripsMs: number[] = [];
   let elapsedBeforeMs = 0;
 
   const underWay = (): number => sentTotal - arrivedTotal;
   const limit = (): number => (isProbingPath ? minBytes : limitBytes);
 
+  const hasQueue = (): boolean =>
+    roundTripsMs.length >= queueLife &&
+    Math.min(...roundTripsMs) > queueRoundTrips * shortestMs + queueSlackMs;
+
   function noteRoundTrip(elapsedMs: number, at: number): void {
     if (elapsedMs <= shortestMs || isProbingPath) [shortestMs, shortestAt] = [elapsedMs, at];
     isProbingPath = at - shortestAt > roundTripLifeMs;
   }
+
+  const startProbe = (wasLimited: boolean): Probe => ({
+    at: now(),
+    sent: sentTotal,
+    arrived: arrivedTotal,
+    wasLimited,
+  });
 
   function finish({ at, arrived, wasLimited }: Probe): void {
     const end = now();
@@ -65,23 +82,27 @@ export function createInFlight(now: () => number): InFlight {
     noteRoundTrip(elapsedMs, end);
     // What waited behind a lost packet arrives all at once: it was sent over the time of the probe before, too.
     const bytesPerMs = (arrivedTotal - arrived) / Math.max(elapsedMs, elapsedBeforeMs);
-    elapsedBeforeMs = elapsedMs;
+    elapsedBeforeMs = wasLimited ? elapsedMs : 0;
     // A sender that had nothing more to say shows nothing of what the path could carry.
     if (!wasLimited || isProbingPath) return;
     rates = [...rates.slice(1 - rateLife), bytesPerMs];
-    const wanted = Math.max(...rates) * (roundTrips * shortestMs + queueMs);
+    roundTripsMs = [...roundTripsMs.slice(1 - queueLife), elapsedMs];
+    const carried = Math.max(...rates) * (roundTrips * shortestMs + queueMs);
+    // Where no queue stands, this bound is what keeps the rate down: measured within it, it would never be lifted.
+    const wanted = hasQueue() ? carried : Math.max(carried, limitBytes * easing);
     limitBytes = Math.round(Math.min(maxBytes, Math.max(minBytes, Math.min(wanted, limitBytes * growth))));
   }
 
   return {
     room() {
       const room = limit() - underWay();
-      if (room <= 0 && probe !== undefined) probe.wasLimited = true;
+      // Measured from the moment on that it is limited: what was sent before says nothing of the path.
+      if (room <= 0 && probe?.wasLimited === false) probe = startProbe(true);
       return room;
     },
     sent(bytes) {
       sentTotal += bytes;
-      probe ??= { at: now(), sent: sentTotal, arrived: arrivedTotal, wasLimited: false };
+      probe ??= startProbe(false);
     },
     received(bytes) {
       arrivedTotal += bytes;

@@ -18,6 +18,7 @@ function createSide({ poolBytes = 16_384 * kibibyte, roundTripMs = 0 } = {}) {
   return {
     pool,
     window,
+    pass: (ms: number) => void (nowMs += ms),
     /** Sends all, says that it waits, and gets credit a round trip later. Returns what it sent. */
     round({ isRead = true } = {}): number {
       const sent = credit;
@@ -42,6 +43,28 @@ describe("the window of a stream", () => {
     const { round } = createSide({ roundTripMs: 50 });
     const sent = Array.from({ length: 6 }, () => round() / kibibyte);
     assert.deepEqual(sent, [256, 512, 1_024, 2_048, 4_096, 4_096]);
+  });
+
+  it("takes a far path for one also where credit was on its way when the peer said that it waits", () => {
+    const { window, pass } = createSide({ roundTripMs: 50 });
+    const quarter = 64 * kibibyte;
+    assert.ok(window.received(3 * quarter));
+    const early = window.consumed(3 * quarter);
+    assert.equal(early, 3 * quarter);
+    assert.ok(window.received(quarter));
+    // The peer has used up what it knew of; the early credit gets there right after.
+    const granted = window.blocked();
+    pass(1);
+    assert.ok(window.received(early));
+    pass(49);
+    assert.ok(window.received(granted));
+    let size = granted + early;
+    for (let round = 0; round < 5; round += 1) {
+      size = window.consumed(size) + window.blocked();
+      pass(50);
+      assert.ok(window.received(size));
+    }
+    assert.ok(size > limits.mostWindowBytes, `${size} bytes`);
   });
 
   it("stays as it is where the reader is what the peer waits for", () => {

@@ -70,6 +70,8 @@ export function createReceiveWindow(
   let unreturned = 0;
   let isClosed = false;
   let blockedAt: number | undefined;
+  /** What the peer may still send of credit that it had not got yet when it said that it waits. */
+  let onItsWay = 0;
   let shortestWaitMs: number | undefined;
 
   function grow(): number {
@@ -91,7 +93,8 @@ export function createReceiveWindow(
       if (bytes > credit) return false;
       credit -= bytes;
       heldBytes += bytes;
-      if (blockedAt !== undefined) {
+      onItsWay -= bytes;
+      if (blockedAt !== undefined && onItsWay < 0) {
         shortestWaitMs = Math.min(shortestWaitMs ?? Number.POSITIVE_INFINITY, now() - blockedAt);
         blockedAt = undefined;
       }
@@ -105,6 +108,7 @@ export function createReceiveWindow(
     blocked() {
       if (isClosed || heldBytes * 4 > sizeBytes) return 0;
       blockedAt = now();
+      onItsWay = credit;
       return giveBack(unreturned + grow());
     },
     get heldBytes() {
