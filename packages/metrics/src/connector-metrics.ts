@@ -6,6 +6,7 @@ export interface ConnectorNumbers {
   live: number;
   edge: Readonly<Record<string, number>>;
   refused: Readonly<Record<string, number>>;
+  moved: number;
   calls: Readonly<Record<string, number>>;
   offers: Readonly<Record<string, number>>;
   reports: Readonly<Record<string, number>>;
@@ -49,6 +50,11 @@ export function watchConnector(readings: Readings, readAll: () => ConnectorNumbe
     help: "Connections that got no session, by the code the device was told.",
     label: ["code"],
     read: () => rowsByName(read().refused, refusals),
+  });
+  counter({
+    name: "rciots_sessions_moved_total",
+    help: "Sessions sent to other connectors that had fewer.",
+    read: () => read().moved,
   });
   counter({
     name: "rciots_device_messages_total",

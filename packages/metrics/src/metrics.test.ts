@@ -32,6 +32,7 @@ describe("when the numbers of a process are read", () => {
         live: 2,
         edge: { handshakes: 10, resumed: 4, shed: 1 },
         refused: { device_disabled: 5 },
+        moved: 4,
         calls: { messages: 7 },
         offers: { offered: 2 },
         reports: { healthy: 1 },

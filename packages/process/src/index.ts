@@ -13,6 +13,7 @@ export {
   healthSettings,
   joinedSettings,
   keySettings,
+  rebalanceSettings,
   relaySettings,
   sharedSettings,
   tlsFileSettings,

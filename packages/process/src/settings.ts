@@ -163,6 +163,20 @@ export const relaySettings = {
   podIp: config.text({ env: "POD_IP", about: "The address of the pod, in Kubernetes" }),
 } as const;
 
+/** Of a process that holds sessions beside others that do. */
+export const rebalanceSettings = {
+  rebalancePercent: config.required(
+    config.integer({
+      env: "RCIOTS_REBALANCE_PERCENT",
+      about:
+        "With REDIS_URL: how far the sessions of a process may be from its fair share before some are sent to the others, in percent; 0: they never are",
+      fallback: 20,
+      min: 0,
+      max: 1_000,
+    }),
+  ),
+} as const;
+
 export const drainSettings = {
   drainSeconds: config.required(
     config.integer({

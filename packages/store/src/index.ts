@@ -1,5 +1,5 @@
 export type * from "./models.ts";
-export { isDuplicateKey } from "./repositories/leases.repository.ts";
+export { isDuplicateKey, type LeaseWords } from "./repositories/leases.repository.ts";
 export type { EventFilter, EventQuery, NewEvent } from "./repositories/events.repository.ts";
 export type { OrganizationCounts, OrganizationFilter } from "./repositories/organizations.repository.ts";
 export type { UserFilter } from "./repositories/user-directory.repository.ts";

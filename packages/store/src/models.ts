@@ -453,6 +453,15 @@ export interface Lease {
   expiresAt: Date;
   /** `host:port` where other processes reach the holder; null where they don't. */
   address: string | null;
+  /** What a connector says of itself; null of other holders, absent from leases of before. */
+  load?: ConnectorLoad | null;
+}
+
+/** How much a connector has to do, as it was when it last renewed its lease. */
+export interface ConnectorLoad {
+  sessions: number;
+  /** `unready`: it takes no sessions yet, or can't; `overloaded`: none that could go elsewhere. */
+  state: "ready" | "unready" | "overloaded" | "draining";
 }
 
 /** Platform-wide values such as the check of the master key and the shared TLS ticket keys. */
@@ -1228,7 +1237,10 @@ const commandSwitch = new Schema<CommandSwitch>(
 );
 commandSwitch.index({ organizationId: 1 });
 
-const lease = new Schema<Lease>({ _id: id, holder: text, expiresAt: date, address: textOrNull }, options);
+const lease = new Schema<Lease>(
+  { _id: id, holder: text, expiresAt: date, address: textOrNull, load: mixedOrNull },
+  options,
+);
 const signingRequest = new Schema<SigningRequest>(
   {
     _id: id,

@@ -56,11 +56,25 @@ describeStore("platform", (context) => {
     it("says where its holder is reached, while it is in force", async () => {
       const { leases } = context.store;
       assert.equal(await leases.addressOf("reached"), undefined);
-      await leases.claim("reached", "holder", 1_000, at(0), "10.0.0.7:8446");
+      await leases.claim("reached", "holder", 1_000, at(0), { address: "10.0.0.7:8446" });
       assert.equal(await leases.addressOf("reached", at(999)), "10.0.0.7:8446");
       assert.equal(await leases.addressOf("reached", at(1_000)), undefined, "it has lapsed");
       await leases.claim("reached", "another", 1_000, at(2_000));
       assert.equal(await leases.addressOf("reached", at(2_001)), undefined, "its new holder names none");
+    });
+
+    it("says what its holder has to do, until that says nothing of it any more", async () => {
+      const { leases } = context.store;
+      const load = { sessions: 7, state: "ready" } as const;
+      await leases.claim("load:a", "a", 1_000, at(0), { load });
+      await leases.claim("load:b", "b", 1_000, at(0), { address: "10.0.0.8:8446" });
+      const said = async (ms: number) =>
+        (await leases.loads("load:", at(ms))).sort((a, b) => a.name.localeCompare(b.name));
+      const nothing = { name: "load:b", holder: "b", load: null };
+      assert.deepEqual(await said(999), [{ name: "load:a", holder: "a", load }, nothing]);
+      assert.deepEqual(await said(1_000), [], "they have lapsed");
+      await leases.claim("load:a", "sweeper", 1_000, at(1_500));
+      assert.deepEqual(await said(1_600), [{ name: "load:a", holder: "sweeper", load: null }]);
     });
 
     it("is let go of by its holder only", async () => {

@@ -130,6 +130,8 @@ export function createAdmission(options: AdmissionOptions): Admission {
       capabilities: [],
       calls: 0,
       reads: 0,
+      asked: 0,
+      workedAt: now(),
       told: { kind: "none", revision: 0, digest: null },
       offering: -1,
       objectsRevision: 0,

@@ -46,7 +46,7 @@ export function startConnectorProcess(options: {
         port: config.edgePort,
         connectorId,
         relayAddress: () => relay.address(),
-        settings: { drainMoveMs: config.drainSeconds * 1_000 },
+        settings: { drainMoveMs: config.drainSeconds * 1_000, rebalancePercent: config.rebalancePercent },
         ...(config.tunnelPorts === undefined ? {} : { tunnels: { host: config.tunnelHost } }),
       });
       const relay = createRelay({

@@ -23,8 +23,10 @@ import { createEdgeServer, type EdgeServer } from "./edge-server.ts";
 import { createHelloHandler } from "./hello.handler.ts";
 import { createKnownAuthorities } from "./known-authorities.ts";
 import { createLoadMonitor, type LoopDelay } from "./load-monitor.ts";
+import { createOwnLoad } from "./own-load.ts";
 import { createPatrol } from "./patrol.ts";
 import { createPresence } from "./presence.service.ts";
+import { createRebalancing } from "./rebalancing.ts";
 import { createRefusalLog } from "./refusal-log.ts";
 import { createReports } from "./reports.service.ts";
 import { serveSessions } from "./session-lifecycle.ts";
@@ -79,6 +81,8 @@ export interface ConnectorNumbers {
   edge: Record<string, number>;
   calls: Record<string, number>;
   refused: Record<string, number>;
+  /** Sessions sent to other connectors that had fewer. */
+  moved: number;
   offers: Record<string, number>;
   reports: Record<string, number>;
   streams: StreamCounts;
@@ -123,12 +127,20 @@ export function createConnector(options: ConnectorOptions): Connector {
   let edge: EdgeServer | undefined;
   let unsubscribe: (() => void)[] = [];
 
+  const ownLoad = createOwnLoad({
+    sessions: () => registry.size,
+    checking: () => admission.checking,
+    isReady: () => health().ok,
+    isDraining: () => isDraining,
+    settings,
+  });
   const presence = createPresence({
     store,
     logger,
     registry,
     connectorId,
     relayAddress: options.relayAddress ?? (() => null),
+    load: ownLoad.read,
     settings,
     noteUpdate,
     onLeaseRegained: () => patrol.loop.nudge(),
@@ -165,6 +177,19 @@ export function createConnector(options: ConnectorOptions): Connector {
     settings,
     now,
   });
+  const rebalancing =
+    settings.rebalancePercent === 0
+      ? undefined
+      : createRebalancing({
+          store,
+          registry,
+          connectorId,
+          load: ownLoad.read,
+          tunnelled: () => tunnels?.devices() ?? new Set(),
+          settings,
+          logger,
+          now,
+        });
   const ticketKeys = createTicketKeys({
     store,
     vault: options.vault,
@@ -223,13 +248,14 @@ export function createConnector(options: ConnectorOptions): Connector {
         delivery.consider(sessions ?? ofOrganization(organizationId));
       }),
       edgeTls.onChange(() => edge?.renewSecureContext()),
-      serveDeviceCalls({ bus, connectorId, registry, settings }),
+      serveDeviceCalls({ bus, connectorId, registry, settings, now }),
       serveTunnelCalls({ bus, connectorId, streams, keeper: tunnels }),
     ];
   }
 
   async function begin(): Promise<void> {
     startedAt = performance.now();
+    ownLoad.start();
     await Promise.all([ticketKeys.load(), authorities.refresh()]);
     await presence.start();
     edge = createEdgeServer({ edgeTls, ticketKeys, settings, logger });
@@ -240,6 +266,8 @@ export function createConnector(options: ConnectorOptions): Connector {
     patrol.loop.start();
     ticketKeys.loop.start();
     tunnels?.loop.start();
+    rebalancing?.loop.start();
+    presence.announce();
     logger.info({ connectorId, address: edge.address() }, "connector listens for devices");
   }
 
@@ -252,6 +280,7 @@ export function createConnector(options: ConnectorOptions): Connector {
       edge: edge?.counts() ?? {},
       calls: dispatcher.counts(),
       refused: refusals.counts(),
+      moved: rebalancing?.moved() ?? 0,
       offers: delivery.counts(),
       reports: reports.counts(),
       streams: streams.counts(),
@@ -262,16 +291,31 @@ export function createConnector(options: ConnectorOptions): Connector {
   async function stop(): Promise<void> {
     isDraining = true;
     edge?.refuseNew();
+    presence.announce();
     // Until it is their turn, sessions are served as ever: calls, tunnels, hints.
     await drainSessions(registry, settings);
     for (const end of unsubscribe) end();
-    await Promise.all([patrol.loop.stop(), ticketKeys.loop.stop()]);
+    await Promise.all([patrol.loop.stop(), ticketKeys.loop.stop(), rebalancing?.loop.stop()]);
     await tunnels?.stop();
     await edge?.close();
     await Promise.all([delivery.drain(), reports.drain(), commandReports.drain(), desired.drain()]);
     await presence.stop();
     updates.flush();
     monitor.stop();
+    ownLoad.stop();
+  }
+
+  function health(): ConnectorHealth {
+    const patrolAgeMs = patrol.loop.ageMs();
+    const leaseAgeMs = presence.leaseAgeMs();
+    const isListening = (edge?.address() ?? null) !== null && !isDraining;
+    const areAges = (patrolMs: number, leaseMs: number): boolean =>
+      patrolMs < 4 * settings.patrolIntervalMs && leaseMs < 2 * settings.leaseMs;
+    const ok = isListening && areAges(patrolAgeMs, leaseAgeMs);
+    const runningMs = performance.now() - startedAt;
+    // Before its first success a loop has had as long as the connector runs.
+    const isAlive = areAges(Math.min(patrolAgeMs, runningMs), Math.min(leaseAgeMs, runningMs));
+    return { ok, isAlive, sessions: registry.size, patrolAgeMs, leaseAgeMs };
   }
 
   return {
@@ -292,18 +336,7 @@ export function createConnector(options: ConnectorOptions): Connector {
     },
     stop,
     address: () => edge?.address() ?? null,
-    health() {
-      const patrolAgeMs = patrol.loop.ageMs();
-      const leaseAgeMs = presence.leaseAgeMs();
-      const isListening = (edge?.address() ?? null) !== null && !isDraining;
-      const areAges = (patrolMs: number, leaseMs: number): boolean =>
-        patrolMs < 4 * settings.patrolIntervalMs && leaseMs < 2 * settings.leaseMs;
-      const ok = isListening && areAges(patrolAgeMs, leaseAgeMs);
-      const runningMs = performance.now() - startedAt;
-      // Before its first success a loop has had as long as the connector runs.
-      const isAlive = areAges(Math.min(patrolAgeMs, runningMs), Math.min(leaseAgeMs, runningMs));
-      return { ok, isAlive, sessions: registry.size, patrolAgeMs, leaseAgeMs };
-    },
+    health,
     numbers,
     stats: () => ({ ...numbers(), loopDelay: monitor.read({ reset: true }) }),
   };

@@ -41,8 +41,9 @@ export function serveDeviceCalls(options: {
   connectorId: string;
   registry: Pick<SessionRegistry, "current">;
   settings: ConnectorSettings;
+  now: () => number;
 }): () => void {
-  const { bus, connectorId, registry, settings } = options;
+  const { bus, connectorId, registry, settings, now } = options;
   const ofDevice = createKeyedLimit(settings.maxRemoteCallsPerDevice);
   const ofOrganization = createKeyedLimit(settings.maxRemoteCallsPerOrganization);
 
@@ -69,10 +70,14 @@ export function serveDeviceCalls(options: {
         "The device's connection is too slow for more calls now; try again later.",
       );
     }
+    session.asked += 1;
     try {
       return await callDevice(session, event, request, { timeoutMs, signal });
     } catch (error) {
       throw translate(error, event);
+    } finally {
+      session.asked -= 1;
+      session.workedAt = now();
     }
   }
 

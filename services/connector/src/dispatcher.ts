@@ -107,6 +107,7 @@ export function createDispatcher(options: {
     answer: Answer,
   ): Promise<void> {
     session.calls += 1;
+    session.workedAt = now();
     try {
       const data = await handlers[event](session, request as DeviceRequest<Event>);
       answer({ ok: true, data });
@@ -115,6 +116,7 @@ export function createDispatcher(options: {
       fail(session, event, answer, error);
     } finally {
       session.calls -= 1;
+      session.workedAt = now();
     }
   }
 

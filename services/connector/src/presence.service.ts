@@ -1,10 +1,17 @@
 import { createBatcher, createLoop, errorMessage, type Logger } from "@rciots/runtime";
-import type { Presence, SessionOpening, SessionRef, SessionRestore, Store } from "@rciots/store";
+import type {
+  ConnectorLoad,
+  Presence,
+  SessionOpening,
+  SessionRef,
+  SessionRestore,
+  Store,
+} from "@rciots/store";
 import type { SessionRegistry } from "./session-registry.ts";
 import type { Session } from "./session.ts";
 import type { ConnectorSettings } from "./settings.ts";
 
-const leasePrefix = "connector:";
+export const leasePrefix = "connector:";
 const batchSize = 250;
 const pageSize = 500;
 
@@ -23,6 +30,8 @@ export interface PresenceService {
   restore(restores: HeldRestore[]): Promise<void>;
   /** Marks devices offline that the store holds for this connector and that have no session here. */
   reconcile(): Promise<void>;
+  /** Renews the lease now, since what it says of this connector has changed. Returns at once. */
+  announce(): void;
   /** Since the lease was last renewed. */
   leaseAgeMs(): number;
 }
@@ -34,6 +43,8 @@ export interface PresenceOptions {
   connectorId: string;
   /** Where the other processes reach this one's relay; null where it has none. */
   relayAddress: () => string | null;
+  /** What the other connectors are told of this one. */
+  load: () => ConnectorLoad;
   settings: ConnectorSettings;
   noteUpdate: (organizationId: string, deviceId: string) => void;
   /** The lease had lapsed: others may have marked our devices offline. */
@@ -46,7 +57,10 @@ export function createPresence(options: PresenceOptions): PresenceService {
   const leaseName = `${leasePrefix}${connectorId}`;
   let hasLease = false;
   const claim = (): Promise<boolean> =>
-    store.leases.claim(leaseName, connectorId, settings.leaseMs, new Date(), options.relayAddress());
+    store.leases.claim(leaseName, connectorId, settings.leaseMs, new Date(), {
+      address: options.relayAddress(),
+      load: options.load(),
+    });
 
   const opens = createBatcher<SessionOpening, Presence | undefined>({
     maxSize: batchSize,
@@ -149,6 +163,7 @@ export function createPresence(options: PresenceOptions): PresenceService {
       for (const { organizationId, deviceId } of restores) noteUpdate(organizationId, deviceId);
     },
     reconcile,
+    announce: () => leaseLoop.nudge(),
     leaseAgeMs: () => leaseLoop.ageMs(),
   };
 }

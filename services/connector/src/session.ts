@@ -42,6 +42,10 @@ export interface Session {
   /** Calls being handled, and how many of them read bundles. */
   calls: number;
   reads: number;
+  /** Calls of others that the device has not answered. */
+  asked: number;
+  /** When a call either way last began or ended. */
+  workedAt: number;
   /** Highest revision the device was told of, and what of. */
   told: Pick<DesiredState, "kind" | "revision"> & { digest: string | null };
   /** Revision of an offer that waits for its acknowledgement; -1 for none. */

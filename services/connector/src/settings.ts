@@ -60,6 +60,16 @@ export interface ConnectorSettings {
    * at once, to come back within `drainSpreadMs`.
    */
   drainMoveMs: number;
+  /** How far from its fair share a connector's sessions may be before some are sent to others, in percent; 0: they stay. */
+  rebalancePercent: number;
+  /** And in sessions: fewer are not worth a reconnect. */
+  rebalanceMinSessions: number;
+  /** Between two looks at what the others have, and as long as one look is good for. */
+  rebalanceIntervalMs: number;
+  /** All connectors have been there and ready for this long before sessions are sent. */
+  rebalanceSettleMs: number;
+  /** Sessions that had nothing to do for this long may be sent. */
+  rebalanceQuietMs: number;
   /** Between the last message of a session that is cut and the end of its TCP connection. */
   cutGraceMs: number;
 }
@@ -100,5 +110,10 @@ export const defaultSettings: ConnectorSettings = {
   drainMs: 5_000,
   drainSpreadMs: 10_000,
   drainMoveMs: 0,
+  rebalancePercent: 0,
+  rebalanceMinSessions: 10,
+  rebalanceIntervalMs: 5_000,
+  rebalanceSettleMs: 30_000,
+  rebalanceQuietMs: 10_000,
   cutGraceMs: 400,
 };

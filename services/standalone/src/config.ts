@@ -6,6 +6,7 @@ import {
   endpointSettings,
   healthSettings,
   keySettings,
+  rebalanceSettings,
   relaySettings,
   sharedSettings,
   tlsFileSettings,
@@ -31,6 +32,7 @@ export const settings = {
   ...keySettings,
   ...sharedSettings,
   ...relaySettings,
+  ...rebalanceSettings,
   healthHost: config.required(
     config.text({
       env: "RCIOTS_HEALTH_HOST",

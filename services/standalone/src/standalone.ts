@@ -121,6 +121,7 @@ async function startParts(options: StandaloneOptions, parts: PartList): Promise<
     settings: {
       drainSpreadMs: config.drainSeconds * 1_000,
       drainMoveMs: config.redisUrl === undefined ? 0 : config.drainSeconds * 1_000,
+      rebalancePercent: config.redisUrl === undefined ? 0 : config.rebalancePercent,
     },
     ...(config.tunnelPorts === undefined ? {} : { tunnels: { host: config.tunnelHost } }),
   });

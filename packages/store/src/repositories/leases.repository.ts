@@ -1,4 +1,11 @@
-import type { Models } from "../models.ts";
+import type { ConnectorLoad, Models } from "../models.ts";
+
+/** What a holder tells the others with its lease. */
+export interface LeaseWords {
+  /** `host:port` where they reach it. */
+  address?: string | null;
+  load?: ConnectorLoad | null;
+}
 
 /** A duplicate key: another holder has the document. */
 export function isDuplicateKey(error: unknown): boolean {
@@ -8,19 +15,19 @@ export function isDuplicateKey(error: unknown): boolean {
 /** Claims on singleton work. A holder that dies loses its claim when it expires. */
 export function createLeaseRepository({ leases }: Models) {
   return {
-    /** True when `holder` now has the lease, newly or still. `address` is where others reach it. */
+    /** True when `holder` now has the lease, newly or still. What it said before with it is forgotten. */
     async claim(
       name: string,
       holder: string,
       durationMs: number,
       now = new Date(),
-      address: string | null = null,
+      { address = null, load = null }: LeaseWords = {},
     ): Promise<boolean> {
       const expiresAt = new Date(now.getTime() + durationMs);
       try {
         const claimed = await leases.findOneAndUpdate(
           { _id: name, $or: [{ holder }, { expiresAt: { $lte: now } }] },
-          { $set: { holder, expiresAt, address } },
+          { $set: { holder, expiresAt, address, load } },
           { upsert: true, returnDocument: "after" },
         );
         return claimed?.holder === holder;
@@ -49,6 +56,17 @@ export function createLeaseRepository({ leases }: Models) {
         .find({ _id: { $gte: prefix, $lt: `${prefix}\uffff` }, expiresAt: { $gt: now } })
         .lean<{ _id: string }[]>();
       return found.map((lease) => lease._id);
+    },
+
+    /** What the holders of leases with this prefix that are in force say of their load; null: nothing. */
+    async loads(
+      prefix: string,
+      now = new Date(),
+    ): Promise<{ name: string; holder: string; load: ConnectorLoad | null }[]> {
+      const found = await leases
+        .find({ _id: { $gte: prefix, $lt: `${prefix}\uffff` }, expiresAt: { $gt: now } })
+        .lean<{ _id: string; holder: string; load?: ConnectorLoad | null }[]>();
+      return found.map(({ _id, holder, load }) => ({ name: _id, holder, load: load ?? null }));
     },
 
     /** Names of leases with this prefix whose holders let them lapse. */

@@ -22,6 +22,8 @@ export interface TunnelKeeper {
   /** Reads one tunnel again and makes what listens match it. */
   sync(ref: TunnelRef): Promise<{ state: TunnelState | "closed"; message: string | null }>;
   counts(): TunnelCounts;
+  /** Devices that ports here lead to. */
+  devices(): Set<string>;
   stop(): Promise<void>;
 }
 
@@ -256,6 +258,7 @@ export function createTunnelKeeper(options: TunnelKeeperOptions): TunnelKeeper {
       const connections = states.reduce((sum, { listener }) => sum + (listener?.connections ?? 0), 0);
       return { open: count("open"), failed: count("failed"), connections };
     },
+    devices: () => new Set([...held.values()].map(({ tunnel }) => tunnel.deviceId)),
     async stop() {
       await loop.stop();
       isStopped = true;
