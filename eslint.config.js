@@ -19,6 +19,7 @@ const owners = [
   { package: "nodemailer", folders: ["services/frontend/src/mail"] },
   { package: "mingo", folders: ["packages/embedded-mongo/src"] },
   { package: "@redis/client", folders: ["packages/redis-bus/src"] },
+  { package: "rate-limiter-flexible", folders: ["packages/runtime/src", "packages/redis-bus/src"] },
   { package: "prom-client", folders: ["packages/metrics/src"] },
   { package: "@photostructure/sqlite", folders: ["packages/embedded-mongo/src"] },
 ];

@@ -64,6 +64,19 @@ describe("when two processes of the platform share a database and a Redis", func
     });
   });
 
+  it("counts failed sign-ins together", async () => {
+    const statuses: number[] = [];
+    for (let tries = 0; tries < 12; tries += 1) {
+      const answer = await fetch(`${platforms[tries % 2]?.consoleUrl}/api/v1/login`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ username: "somebody", password: "wrong" }),
+      });
+      statuses.push(answer.status);
+    }
+    assert.deepEqual(statuses, [...Array<number>(10).fill(401), 429, 429]);
+  });
+
   it("says that it is not ready while Redis is away, and goes on when it is back", async () => {
     const [, other] = both();
     await redis.kill();

@@ -135,6 +135,22 @@ describe("when enrolment, connector and frontend run as processes of their own",
     await Promise.all([first?.().ready(), second?.().ready()]);
   });
 
+  it("a frontend that is started again has forgotten no failed sign-in", async () => {
+    const guess = async (): Promise<number> => {
+      const answer = await fetch(`http://127.0.0.1:${frontend().port}/api/v1/login`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ username: "somebody", password: "wrong" }),
+      });
+      return answer.status;
+    };
+    for (let tries = 0; tries < 10; tries += 1) assert.equal(await guess(), 401);
+    await frontend().end("SIGKILL");
+    frontend().begin();
+    await frontend().ready();
+    assert.equal(await guess(), 429);
+  });
+
   it("all say that they are not ready while Redis is away, and live on", async () => {
     await installation.redis.kill();
     for (const service of installation.services)

@@ -15,6 +15,9 @@ export interface RedisServer {
   kill(): Promise<void>;
   /** Starts it again on the same port. */
   restart(): Promise<void>;
+  /** It takes connections and answers nothing, until `resume`. */
+  pause(): void;
+  resume(): void;
   stop(): Promise<void>;
 }
 
@@ -38,6 +41,8 @@ export async function startRedis(): Promise<RedisServer> {
     url: `redis://:${encodeURIComponent(password)}@127.0.0.1:${port}`,
     kill,
     restart: start,
+    pause: () => void running.child.kill("SIGSTOP"),
+    resume: () => void running.child.kill("SIGCONT"),
     stop: kill,
   };
 }

@@ -7,6 +7,7 @@ import {
   type HealthReport,
   type InternalServer,
   type Logger,
+  type TryLimits,
 } from "@rciots/runtime";
 import type { Metrics } from "@rciots/metrics";
 import type { Store } from "@rciots/store";
@@ -21,6 +22,7 @@ type Check = () => string | Promise<string>;
 export interface ProcessContext {
   store: Store;
   bus: Bus;
+  tryLimits: TryLimits;
   busFault: () => string | undefined;
   metrics: Metrics;
   logger: Logger;
@@ -105,13 +107,14 @@ export async function startJoinedProcess(options: {
   async function begin(): Promise<void> {
     const { mongodbUri: uri, eventRetentionMs } = config;
     const store = await openStore({ uri, eventRetentionMs, metrics }, parts);
-    const { bus, fault } = await openRedisBus({ url: config.redisUrl, store, logger }, parts);
+    const { bus, tryLimits, fault } = await openRedisBus({ url: config.redisUrl, store, logger }, parts);
     metrics.watchBus(() => fault() === undefined);
     ready.set("store", () => checkStore(store, logger));
     ready.set("bus", () => fault() ?? "ok");
     await options.begin({
       store,
       bus,
+      tryLimits,
       busFault: fault,
       metrics,
       logger,

@@ -1,5 +1,13 @@
 import { createRedisBus } from "@rciots/redis-bus";
-import { createVault, newId, parseMasterKeys, type Bus, type Logger, type Vault } from "@rciots/runtime";
+import {
+  createVault,
+  newId,
+  parseMasterKeys,
+  type Bus,
+  type Logger,
+  type TryLimits,
+  type Vault,
+} from "@rciots/runtime";
 import { createMetrics, type Metrics } from "@rciots/metrics";
 import { createStore, measureStore, type Store } from "@rciots/store";
 import manifest from "../package.json" with { type: "json" };
@@ -23,6 +31,8 @@ export async function openStore(
 
 export interface JoinedBus {
   bus: Bus;
+  /** Counted by all of these processes together. */
+  tryLimits: TryLimits;
   /** What keeps this process from the others, in words. */
   fault: () => string | undefined;
 }
@@ -39,5 +49,5 @@ export async function openRedisBus(
   });
   await bus.start();
   parts.add({ name: "bus", stop: bus.stop });
-  return { bus, fault: () => (bus.isUp() ? undefined : "Redis can't be reached") };
+  return { bus, tryLimits: bus.tryLimits, fault: () => (bus.isUp() ? undefined : "Redis can't be reached") };
 }

@@ -1,6 +1,15 @@
-import { createMemoryBus, errorMessage, newId, type Bus, type BusTopic, type Logger } from "@rciots/runtime";
+import {
+  createMemoryBus,
+  errorMessage,
+  newId,
+  type Bus,
+  type BusTopic,
+  type Logger,
+  type TryLimits,
+} from "@rciots/runtime";
 import { decodeFrame, encodeFrame, hintFrame } from "./frames.ts";
 import { createRedisLink } from "./redis-link.ts";
+import { createRedisTryLimits } from "./redis-try-limits.ts";
 import { createRemoteCalls } from "./remote-calls.ts";
 
 export interface RedisBusOptions {
@@ -12,6 +21,8 @@ export interface RedisBusOptions {
 }
 
 export interface RedisBus extends Bus {
+  /** Counted by all instances together, over the same connection. */
+  readonly tryLimits: TryLimits;
   /** Rejects with a sentence where Redis can't be reached. */
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -45,6 +56,7 @@ export function createRedisBus({ url, namespace, logger }: RedisBusOptions): Red
   }
 
   return {
+    tryLimits: createRedisTryLimits({ client: link.client, namespace, logger }),
     start: () => link.start(),
     stop: () => link.stop(),
     isUp: () => link.isUp(),

@@ -1,7 +1,11 @@
 import { createClient } from "@redis/client";
 import { errorMessage, type Logger } from "@rciots/runtime";
 
+export type RedisClient = ReturnType<typeof createClient>;
+
 export interface RedisLink {
+  /** For commands; each is refused at once while there is no connection. */
+  readonly client: RedisClient;
   /** Resolves once both connections stand; rejects with a sentence where they can't be made. */
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -31,7 +35,7 @@ export function createRedisLink({ url, logger }: { url: string; logger: Logger }
     commandsQueueMaxLength: maxQueuedCommands,
   };
   // A hint that is late is worth nothing, so none is kept for later.
-  const publisher = createClient({ ...options, disableOfflineQueue: true });
+  const publisher: RedisClient = createClient({ ...options, disableOfflineQueue: true });
   const subscriber = createClient(options);
   const listeners = new Map<string, (message: Buffer) => void>();
 
@@ -57,6 +61,7 @@ export function createRedisLink({ url, logger }: { url: string; logger: Logger }
   };
 
   return {
+    client: publisher,
     async start() {
       try {
         await Promise.all([publisher.connect(), subscriber.connect()]);

@@ -90,4 +90,15 @@ export {
   type DeviceVerifierOptions,
   type VerifyDeviceOptions,
 } from "./device-certificate.ts";
+export {
+  consume,
+  createCounterNames,
+  createMemoryTryLimit,
+  createMemoryTryLimits,
+  limiterOptionsOf,
+  waitOf,
+  type TryLimit,
+  type TryLimitOptions,
+  type TryLimits,
+} from "./try-limits.ts";
 export { createYoungGarbage, type YoungGarbage } from "./young-garbage.ts";

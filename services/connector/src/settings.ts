@@ -60,7 +60,7 @@ export interface ConnectorSettings {
    * at once, to come back within `drainSpreadMs`.
    */
   drainMoveMs: number;
-  /** How far from its fair share a connector's sessions may be before some are sent to others, in percent; 0: they stay. */
+  /** How far from its fair share it may be before sessions are sent to others, in percent; 0: they stay. */
   rebalancePercent: number;
   /** And in sessions: fewer are not worth a reconnect. */
   rebalanceMinSessions: number;

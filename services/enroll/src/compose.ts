@@ -35,7 +35,7 @@ function createFoundation(options: EnrollOptions) {
     now = () => new Date(),
   } = options;
   const intervalMs = options.maintenanceIntervalMs ?? 15_000;
-  const rateLimits = createRateLimits(options.rateLimits);
+  const rateLimits = createRateLimits(options.rateLimits, options.tryLimits);
   const audit = createAudit({ store, bus, logger, rateLimits });
   const platformName = options.platformName ?? "RCIoTS";
   const serverLifetimeMs = options.serverCertificateLifetimeMs ?? 90 * dayMs;

@@ -17,10 +17,11 @@ export function startEnrollProcess(options: {
     logger,
     signal,
     stopTimeoutMs: stopTimeoutMs + config.drainSeconds * 1_000,
-    async begin({ store, bus, metrics, parts, addReadyCheck, addLiveCheck }) {
+    async begin({ store, bus, tryLimits, metrics, parts, addReadyCheck, addLiveCheck }) {
       const enroll = createEnroll({
         store,
         bus,
+        tryLimits,
         logger,
         caVault: vaultOf(config.caKey),
         host: config.deviceHost ?? anyAddress(),

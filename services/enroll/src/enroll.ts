@@ -9,6 +9,7 @@ import {
   type TlsFiles,
   type TlsMaterial,
   type TlsSource,
+  type TryLimits,
 } from "@rciots/runtime";
 import type { Store } from "@rciots/store";
 import { releaseMaintenance } from "./authority/maintenance.ts";
@@ -36,6 +37,8 @@ export interface EnrollOptions {
   /** Whether a client may have its key made here. */
   allowServerKeys: boolean;
   rateLimits?: Partial<RateLimitOptions>;
+  /** Where failures are counted; default: by this process alone. */
+  tryLimits?: TryLimits | undefined;
   /** Told of each call that was answered. */
   onRequest?: ((measure: RequestMeasure) => void) | undefined;
   /** A server certificate of another CA, for both endpoints; looked at anew while it runs. */

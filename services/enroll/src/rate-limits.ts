@@ -1,9 +1,8 @@
-import { createHmac, randomBytes } from "node:crypto";
 import { isIP } from "node:net";
-import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
+import { createMemoryTryLimits, type TryLimit } from "@rciots/runtime";
 import { refuse } from "./refusals.ts";
 
-/** Counts are per minute and per process. */
+/** Counts are per minute. */
 export interface RateLimitOptions {
   /** All calls of an address. A factory enrols thousands behind one address, so this is generous. */
   requestsPerAddress: number;
@@ -40,57 +39,43 @@ export interface RateLimits {
   check(name: RateLimitName, key: string): Promise<void>;
   /** Counts one; false beyond the limit. */
   tryCount(name: RateLimitName, key: string): Promise<boolean>;
-  /** How many counters there are. */
+  /** How many counters this process holds. */
   size(name: RateLimitName): number;
 }
 
-/**
- * Keys share this many counters, chosen by a keyed hash: however many addresses an attacker has, the memory is
- * bounded, and nobody can choose whose counter to share.
- */
-const bucketCount = 65_536;
+/** However many addresses an attacker has, the memory is bounded. */
+const counters = 65_536;
+/** What a guesser runs into: counted by all processes together. The others bound the work of each process. */
+const sharedNames: readonly RateLimitName[] = [
+  "failuresPerAddress",
+  "failuresPerToken",
+  "recoveriesPerDevice",
+  "failuresPerDevice",
+];
 
-export function createRateLimits(options: Partial<RateLimitOptions> = {}): RateLimits {
-  const salt = randomBytes(16);
-  const points = { ...defaultRateLimits, ...options };
-  const limiters = new Map(
-    Object.entries(points).map(([name, count]) => [
-      name,
-      new RateLimiterMemory({ points: count, duration: 60, keyPrefix: name }),
-    ]),
-  );
-
-  const limiterOf = (name: RateLimitName): RateLimiterMemory => {
-    const limiter = limiters.get(name);
-    if (limiter === undefined) throw new Error(`There is no limit ${name}.`);
-    return limiter;
+export function createRateLimits(
+  options: Partial<RateLimitOptions> = {},
+  shared = createMemoryTryLimits(),
+): RateLimits {
+  const own = createMemoryTryLimits();
+  const limitOf = (name: RateLimitName): TryLimit => {
+    const tries = options[name] ?? defaultRateLimits[name];
+    const from = sharedNames.includes(name) ? shared : own;
+    return from.limit({ name: `enrolment.${name}`, tries, windowMs: 60_000, counters });
   };
-  const bucketOf = (key: string): string =>
-    String(createHmac("sha256", salt).update(key).digest().readUInt32BE(0) % bucketCount);
-
-  async function consume(name: RateLimitName, key: string): Promise<RateLimiterRes | undefined> {
-    try {
-      await limiterOf(name).consume(bucketOf(key));
-      return undefined;
-    } catch (refused) {
-      if (refused instanceof RateLimiterRes) return refused;
-      throw refused;
-    }
-  }
-
+  const names = Object.keys(defaultRateLimits) as RateLimitName[];
+  const limits = Object.fromEntries(names.map((name) => [name, limitOf(name)])) as Record<
+    RateLimitName,
+    TryLimit
+  >;
+  const refuseFor = (waitMs: number): void => {
+    if (waitMs > 0) throw rateLimited(waitMs);
+  };
   return {
-    async count(name, key) {
-      const refused = await consume(name, key);
-      if (refused !== undefined) throw rateLimited(refused.msBeforeNext);
-    },
-    async check(name, key) {
-      const state = await limiterOf(name).get(bucketOf(key));
-      if (state !== null && state.consumedPoints >= points[name]) throw rateLimited(state.msBeforeNext);
-    },
-    async tryCount(name, key) {
-      return (await consume(name, key)) === undefined;
-    },
-    size: (name) => limiterOf(name).dump().storage.length,
+    count: async (name, key) => refuseFor(await limits[name].take(key)),
+    check: async (name, key) => refuseFor(await limits[name].peek(key)),
+    tryCount: async (name, key) => (await limits[name].take(key)) === 0,
+    size: (name) => limits[name].size,
   };
 }
 

@@ -30,7 +30,7 @@ export function startFrontendProcess(options: {
     logger,
     signal,
     stopTimeoutMs: stopTimeoutMs + config.drainSeconds * 1_000,
-    async begin({ store, bus, busFault, metrics, parts, addReadyCheck, addLiveCheck }) {
+    async begin({ store, bus, tryLimits, busFault, metrics, parts, addReadyCheck, addLiveCheck }) {
       const lease = createProcessLease({ store, prefix: "frontend:", processId, logger });
       await lease.start();
       parts.add({ name: "lease", stop: lease.stop });
@@ -50,6 +50,7 @@ export function startFrontendProcess(options: {
         config: withCache,
         rendering: await openRendering({ ...shared, config: withCache, say }),
         bus,
+        tryLimits,
         deviceStreams: relay.streams,
         rootCertificates: roots.current,
         busFault,

@@ -11,6 +11,7 @@ import {
   type Bus,
   type Logger,
   type RequestMeasure,
+  type TryLimits,
   type Vault,
 } from "@rciots/runtime";
 import type { Store } from "@rciots/store";
@@ -88,6 +89,8 @@ export interface FrontendOptions {
   loginLimits?: LoginLimits;
   /** How often what needs no account may be asked for. */
   accountLimits?: AccountLimits;
+  /** Where failures and requests are counted; default: by this process alone. */
+  tryLimits?: TryLimits | undefined;
   /** Whether people may create their own accounts; default closed. */
   signUp?: "open" | "closed";
   /** How often Git templates are looked through for those that are due; default 5 s. */

@@ -21,6 +21,7 @@ import {
   type Environment,
   type Logger,
   type RequestMeasure,
+  type TryLimits,
   type Vault,
 } from "@rciots/runtime";
 import type { Store } from "@rciots/store";
@@ -95,6 +96,8 @@ export interface OpenFrontendOptions extends ProcessOptions {
     | "tunnelPorts"
   > & { cacheDir: string };
   bus: Bus;
+  /** Absent: this process is alone. */
+  tryLimits: TryLimits | undefined;
   rendering: Rendering;
   deviceStreams: DeviceStreams;
   /** PEM. */
@@ -150,6 +153,7 @@ export async function openFrontend(
     }),
     trustProxy: config.trustProxy,
     busFault: options.busFault,
+    tryLimits: options.tryLimits,
     onRequest: options.onRequest,
     signUp: config.signUp,
   });

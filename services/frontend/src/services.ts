@@ -114,7 +114,7 @@ export function createServices(
 
   const audit = createAudit({ store, bus });
   const passwords = createPasswords();
-  const guard = createLoginGuard(options.loginLimits);
+  const guard = createLoginGuard(options.loginLimits, options.tryLimits);
   const background = createBackground({ logger });
   const apiTokens = createApiTokensService({ store, audit, bus });
   const accounts = createAccountsService({ store, passwords });
@@ -132,6 +132,7 @@ export function createServices(
     sessionMs,
     guard,
     accountLimits: options.accountLimits,
+    tryLimits: options.tryLimits,
   });
   const exclusively = createExclusive({ store });
   const members = createMembersService({ store, accounts, audit, bus, exclusively });

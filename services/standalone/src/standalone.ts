@@ -27,6 +27,7 @@ import {
   type Bus,
   type Environment,
   type Logger,
+  type TryLimits,
   type Vault,
 } from "@rciots/runtime";
 import type { Store } from "@rciots/store";
@@ -88,11 +89,12 @@ async function startParts(options: StandaloneOptions, parts: PartList): Promise<
   const { mongodbUri = await startEmbedded(dataDir, logger, parts), eventRetentionMs } = config;
   const metrics = openMetrics();
   const store = await openStore({ uri: mongodbUri, eventRetentionMs, metrics }, parts);
-  const { bus, connectorId, busFault } = await openBus({ config, store, logger, parts });
+  const { bus, tryLimits, connectorId, busFault } = await openBus({ config, store, logger, parts });
   const deviceHost = config.deviceHost ?? anyAddress();
   const enroll = createEnroll({
     store,
     bus,
+    tryLimits,
     logger: logger.child({ service: "enroll" }),
     caVault,
     host: deviceHost,
@@ -141,6 +143,7 @@ async function startParts(options: StandaloneOptions, parts: PartList): Promise<
     rendering,
     store,
     bus,
+    tryLimits,
     vault,
     logger: logger.child({ service: "frontend" }),
     env,
@@ -241,6 +244,8 @@ async function startEmbedded(dataDir: string, logger: Logger, parts: PartList): 
 
 interface OpenBus {
   bus: Bus;
+  /** Undefined: this process is alone, and counts by itself. */
+  tryLimits: TryLimits | undefined;
   /** Names this process where it holds the sessions of devices. */
   connectorId: string;
   /** What keeps this process from the others, in words. */
@@ -256,11 +261,12 @@ async function openBus(options: {
 }): Promise<OpenBus> {
   const { config, store, logger, parts } = options;
   if (config.redisUrl === undefined) {
-    return { bus: createMemoryBus(), connectorId: "standalone", busFault: () => undefined };
+    const busFault = (): undefined => undefined;
+    return { bus: createMemoryBus(), tryLimits: undefined, connectorId: "standalone", busFault };
   }
   if (config.mongodbUri === undefined) {
     throw new Error("REDIS_URL joins several processes on one MongoDB: set MONGODB_URI too.");
   }
-  const { bus, fault } = await openRedisBus({ url: config.redisUrl, store, logger }, parts);
-  return { bus, connectorId: newId("con"), busFault: fault };
+  const { bus, tryLimits, fault } = await openRedisBus({ url: config.redisUrl, store, logger }, parts);
+  return { bus, tryLimits, connectorId: newId("con"), busFault: fault };
 }

@@ -1,4 +1,4 @@
-import type { Bus, Vault } from "@rciots/runtime";
+import type { Bus, TryLimits, Vault } from "@rciots/runtime";
 import type { Store } from "@rciots/store";
 import type { Audit } from "../audit/audit.ts";
 import { createCredentialsService } from "../auth/credentials.service.ts";
@@ -37,13 +37,14 @@ export interface AccountRoutesOptions {
   sessionMs: number;
   guard: LoginGuard;
   accountLimits: AccountLimits | undefined;
+  tryLimits: TryLimits | undefined;
 }
 
 /** Everything about people's own accounts: signing up and in, the profile, and the way back in. */
 export function createAccountRoutes(options: AccountRoutesOptions): Route[] {
   const { store, vault, audit, bus, passwords, accounts, background, mailer, consoleUrl, sessionMs, guard } =
     options;
-  const limits = createRequestLimits(options.accountLimits);
+  const limits = createRequestLimits(options.accountLimits, options.tryLimits);
   const mails = createAccountMails({ mailer, consoleUrl, limits });
   const links = createOneTimeLinks({ store, guard });
   const secondFactor = createSecondFactorService({ store, vault, guard });

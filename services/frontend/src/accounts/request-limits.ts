@@ -1,5 +1,4 @@
-import { AppError } from "@rciots/runtime";
-import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
+import { AppError, createMemoryTryLimits } from "@rciots/runtime";
 import { addressKey } from "../auth/login-guard.ts";
 
 export interface AccountLimits {
@@ -24,33 +23,25 @@ export interface RequestLimits {
   mayMail(kindAndRecipient: string): Promise<boolean>;
 }
 
-/** Kept in memory: a restart forgets it. */
-export function createRequestLimits(limits: AccountLimits = defaultAccountLimits): RequestLimits {
-  const duration = limits.windowMs / 1_000;
-  const addresses = new RateLimiterMemory({ duration, points: limits.requestsPerAddress });
-  const recipients = new RateLimiterMemory({ duration, points: limits.mailsPerRecipient });
+/** Counted where `tryLimits` says; default: in this process alone. */
+export function createRequestLimits(
+  limits: AccountLimits = defaultAccountLimits,
+  tryLimits = createMemoryTryLimits(),
+): RequestLimits {
+  const { requestsPerAddress, mailsPerRecipient, windowMs } = limits;
+  const addresses = tryLimits.limit({ name: "account.request", tries: requestsPerAddress, windowMs });
+  const recipients = tryLimits.limit({ name: "account.mail", tries: mailsPerRecipient, windowMs });
   return {
     async admit(address) {
-      try {
-        await addresses.consume(addressKey(address));
-      } catch (rejected) {
-        if (!(rejected instanceof RateLimiterRes)) throw rejected;
-        throw new AppError({
-          code: "too_many_requests",
-          status: 429,
-          message: "Too many requests from your address. Wait before you try again.",
-          details: { retryAfterMs: rejected.msBeforeNext },
-        });
-      }
+      const retryAfterMs = await addresses.take(addressKey(address));
+      if (retryAfterMs === 0) return;
+      throw new AppError({
+        code: "too_many_requests",
+        status: 429,
+        message: "Too many requests from your address. Wait before you try again.",
+        details: { retryAfterMs },
+      });
     },
-    async mayMail(kindAndRecipient) {
-      try {
-        await recipients.consume(kindAndRecipient);
-        return true;
-      } catch (rejected) {
-        if (rejected instanceof RateLimiterRes) return false;
-        throw rejected;
-      }
-    },
+    mayMail: async (kindAndRecipient) => (await recipients.take(kindAndRecipient)) === 0,
   };
 }

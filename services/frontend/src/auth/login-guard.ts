@@ -1,6 +1,4 @@
-import { AppError } from "@rciots/runtime";
-import { createHash } from "node:crypto";
-import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
+import { AppError, createMemoryTryLimits, type TryLimit } from "@rciots/runtime";
 
 export interface LoginLimits {
   /** Failures of one account from one network address after which that address may not try it any more. */
@@ -66,36 +64,35 @@ export function addressKey(address: string): string {
     .join(":")}::/64`;
 }
 
-function banned(what: string, rejected: RateLimiterRes): AppError {
+function banned(what: string, retryAfterMs: number): AppError {
   return new AppError({
     code: "too_many_failures",
     status: 429,
     message: `Too many failed attempts ${what}. Wait before you try again.`,
-    details: { retryAfterMs: rejected.msBeforeNext },
+    details: { retryAfterMs },
   });
 }
 
-/** Bans after repeated failures. Kept in memory: a restart forgets them. */
-export function createLoginGuard(limits: LoginLimits = defaultLoginLimits): LoginGuard {
-  const { accountFailures, addressFailures } = limits;
-  const durationS = limits.windowMs / 1_000;
-  const limiter = (points: number): RateLimiterMemory =>
-    new RateLimiterMemory({ duration: durationS, blockDuration: durationS, points });
-  const addresses = limiter(addressFailures);
-  const pairs = limiter(accountFailures);
-  const strangers = limiter(accountFailures * strangersFactor);
-  const codes = limiter(accountFailures);
+/** Bans after repeated failures, which are counted where `tryLimits` says; default: in this process alone. */
+export function createLoginGuard(
+  limits: LoginLimits = defaultLoginLimits,
+  tryLimits = createMemoryTryLimits(),
+): LoginGuard {
+  const { accountFailures, addressFailures, windowMs } = limits;
+  const limit = (name: string, tries: number): TryLimit =>
+    tryLimits.limit({ name: `sign-in.${name}`, tries, windowMs, banMs: windowMs });
+  const addresses = limit("address", addressFailures);
+  const pairs = limit("account-at-address", accountFailures);
+  const strangers = limit("account", accountFailures * strangersFactor);
+  const codes = limit("code", accountFailures);
 
-  const accountKey = (account: string): string => createHash("sha256").update(account).digest("base64url");
+  /** An address has no space in it, and so no two pairs have the same key. */
   const pairKey = ({ account, address }: Pick<LoginAttempt, "account" | "address">): string =>
-    `${accountKey(account)} ${addressKey(address)}`;
+    `${addressKey(address)} ${account}`;
 
-  async function consume(from: RateLimiterMemory, key: string, what: string): Promise<void> {
-    try {
-      await from.consume(key);
-    } catch (rejected) {
-      throw rejected instanceof RateLimiterRes ? banned(what, rejected) : rejected;
-    }
+  async function consume(from: TryLimit, key: string, what: string): Promise<void> {
+    const waitMs = await from.take(key);
+    if (waitMs > 0) throw banned(what, waitMs);
   }
 
   return {
@@ -103,30 +100,30 @@ export function createLoginGuard(limits: LoginLimits = defaultLoginLimits): Logi
       await consume(addresses, addressKey(attempt.address), "from your address");
       await consume(pairs, pairKey(attempt), "to sign in to this account");
       if (attempt.isKnownAddress) return;
-      await consume(strangers, accountKey(attempt.account), "to sign in to this account");
+      await consume(strangers, attempt.account, "to sign in to this account");
     },
     async succeed(attempt) {
-      await pairs.delete(pairKey(attempt));
-      await addresses.reward(addressKey(attempt.address));
-      if (!attempt.isKnownAddress) await strangers.reward(accountKey(attempt.account));
+      await pairs.forget(pairKey(attempt));
+      await addresses.giveBack(addressKey(attempt.address));
+      if (!attempt.isKnownAddress) await strangers.giveBack(attempt.account);
     },
     async withdraw(attempt) {
-      await pairs.reward(pairKey(attempt));
-      await addresses.reward(addressKey(attempt.address));
-      if (!attempt.isKnownAddress) await strangers.reward(accountKey(attempt.account));
+      await pairs.giveBack(pairKey(attempt));
+      await addresses.giveBack(addressKey(attempt.address));
+      if (!attempt.isKnownAddress) await strangers.giveBack(attempt.account);
     },
-    beginCode: (account) => consume(codes, accountKey(account), "with codes of this account"),
+    beginCode: (account) => consume(codes, account, "with codes of this account"),
     async succeedCode(account) {
-      await codes.delete(accountKey(account));
+      await codes.forget(account);
     },
     beginLink: (address) => consume(addresses, addressKey(address), "from your address"),
     async succeedLink(address) {
-      await addresses.reward(addressKey(address));
+      await addresses.giveBack(addressKey(address));
     },
     async forgive(attempt) {
-      await pairs.delete(pairKey(attempt));
-      await strangers.delete(accountKey(attempt.account));
-      await codes.delete(accountKey(attempt.account));
+      await pairs.forget(pairKey(attempt));
+      await strangers.forget(attempt.account);
+      await codes.forget(attempt.account);
     },
   };
 }

@@ -1,6 +1,5 @@
-import { AppError, notFound, validate } from "@rciots/runtime";
+import { AppError, createMemoryTryLimits, notFound, validate } from "@rciots/runtime";
 import { Router, type Request, type RequestHandler, type Response } from "express";
-import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import { z } from "zod";
 import { addressKey } from "../auth/login-guard.ts";
 import type { InstallFile, InstallFiles } from "./install-files.ts";
@@ -71,18 +70,21 @@ function send(request: Request, response: Response, { content, contentType, etag
   response.end(content);
 }
 
+/** By this process alone: it bounds the work that fetching makes, and keeps no secret. */
 function limitRate(requestsPerMinute: number): RequestHandler {
-  const limiter = new RateLimiterMemory({ points: requestsPerMinute, duration: 60 });
+  const limit = createMemoryTryLimits().limit({
+    name: "install",
+    tries: requestsPerMinute,
+    windowMs: 60_000,
+  });
   return async (request, _response, next) => {
-    try {
-      await limiter.consume(addressKey(request.ip ?? "unknown"));
-    } catch (rejected) {
-      if (!(rejected instanceof RateLimiterRes)) throw rejected;
+    const retryAfterMs = await limit.take(addressKey(request.ip ?? "unknown"));
+    if (retryAfterMs > 0) {
       throw new AppError({
         code: "too_many_requests",
         status: 429,
         message: "Too many requests from your address. Wait before you try again.",
-        details: { retryAfterMs: rejected.msBeforeNext },
+        details: { retryAfterMs },
       });
     }
     next();
