@@ -4,10 +4,13 @@ export interface CommandContext {
   say: (line: string) => void;
   /** Of the process. */
   env: Readonly<Record<string, string | undefined>>;
+  /** Runs this program: an absolute path, and what comes before its arguments. */
+  program: readonly [string, ...string[]];
   /** For warnings and errors: what is said there is no part of the result. */
   complain: (line: string) => void;
   stdin: Readable & { isTTY?: boolean };
   stdout: Writable;
+  stderr: Writable;
   /** Lets whoever reads `stdout` see its end. */
   endStdout: () => void;
   /** Aborts when the person ends the command. */
@@ -26,6 +29,8 @@ export const exitCodes = {
   notFound: 4,
   /** The platform doesn't answer. */
   unreachable: 5,
+  /** It did not go well on all devices. */
+  someFailed: 6,
 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 

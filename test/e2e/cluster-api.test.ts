@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
@@ -7,6 +8,7 @@ import { connect as connectTls } from "node:tls";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { clusterAvailability, startCluster, type TestCluster } from "../cluster/cluster.ts";
 import { renderChart } from "../cluster/install-files.ts";
@@ -320,6 +322,66 @@ describe("kubectl through the platform", function () {
       { env: { PATH: process.env["PATH"], RCIOTS_TOKEN: reader.token, HOME: dir } },
     );
     assert.match(stdout, /pod\/main/);
+  });
+
+  describe("with what rciots kubeconfig writes", () => {
+    const rciots = fileURLToPath(new URL("../../cli/dist/main.js", import.meta.url));
+    const env = (more: Record<string, string> = {}) => ({
+      PATH: process.env["PATH"],
+      HOME: dir,
+      XDG_CONFIG_HOME: join(dir, "settings"),
+      RCIOTS_URL: front.url,
+      RCIOTS_API_TOKEN: reader.token,
+      ...more,
+    });
+    const call = (args: string[]) => run(process.execPath, [rciots, "kubeconfig", ...args], { env: env() });
+    const kubectlOf = async (args: string[], more?: Record<string, string>): Promise<string> =>
+      (await run(cluster.binaries.kubectl, args, { env: env(more) })).stdout;
+
+    it("reaches the cluster by the device's name, beside what was there before", async () => {
+      const file = join(dir, ".kube", "config");
+      await kubectlOf(["config", "set-cluster", "prod", "--server=https://prod.example.com"]);
+      const { stdout, stderr } = await call([
+        "clustered",
+        "--ca-file",
+        front.caFile,
+        "--namespace",
+        "default",
+      ]);
+      assert.deepEqual([stderr, /--context clustered get pods/.test(stdout)], ["", true]);
+      const text = readFileSync(file, "utf8");
+      assert.equal(text.includes(reader.token), false);
+      assert.match(text, /prod\.example\.com/);
+      assert.match(await kubectlOf(["--context", "clustered", "get", "pods", "-o", "name"]), /pod\/main/);
+      await assert.rejects(kubectlOf(["--context", "clustered", "get", "pods"], { RCIOTS_API_TOKEN: "" }));
+      const other = { RCIOTS_URL: "https://other.example.com" };
+      const refused = await failure(kubectlOf(["--context", "clustered", "get", "pods"], other));
+      assert.match(refused, /rciots login/);
+    });
+
+    it("takes the certificate of a fingerprint, and prints where no file is wanted", async () => {
+      const { fingerprint256 } = new X509Certificate(readFileSync(front.caFile));
+      const { stdout } = await call([
+        deviceId,
+        "--ca-fingerprint",
+        fingerprint256,
+        "--print",
+        "--context",
+        "x",
+      ]);
+      const file = join(dir, "printed.yaml");
+      writeFileSync(file, stdout);
+      const shown = await kubectlOf([`--kubeconfig=${file}`, "--context=x", "get", "pods", "-o", "name"]);
+      assert.match(shown, /pod\/main/);
+    });
+
+    it("says why where kubectl could not", async () => {
+      const plain = run(process.execPath, [rciots, "kubeconfig", "clustered"], {
+        env: env({ RCIOTS_URL: platform.consoleUrl }),
+      });
+      assert.match(await failure(plain), /no token over http/);
+      assert.match(await failure(call(["nobody", "--ca-file", front.caFile])), /no device called/);
+    });
   });
 
   it("ends what is open, and refuses what comes, once the organisation takes it away", async () => {

@@ -51,6 +51,11 @@ export async function startTlsFront(target: string): Promise<TlsFront> {
     }
   });
   server.on("tlsClientError", () => undefined);
+  // One that leaves right after its handshake is never handed out, and would keep the server from closing.
+  server.on("connection", (raw: Socket) => {
+    open.add(raw);
+    raw.once("close", () => open.delete(raw));
+  });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port: own } = server.address() as AddressInfo;

@@ -21,17 +21,23 @@ function rootsOf(trust: Trust): { ca?: string[]; rejectUnauthorized?: boolean } 
   return {};
 }
 
-/**
- * Throws unless the server shows the pinned certificate as its own, or a certificate for this host that the
- * pinned one has signed, directly or over others that it shows too.
- */
-function checkPin(socket: TLSSocket, host: string, sha256: string): void {
+/** The certificates that the server shows, its own first. */
+function chainOf(socket: TLSSocket): X509Certificate[] {
   const chain: X509Certificate[] = [];
   let shown = socket.getPeerCertificate(true);
   while (shown?.raw !== undefined && !chain.some(({ raw }) => raw.equals(shown.raw))) {
     chain.push(new X509Certificate(shown.raw));
     shown = shown.issuerCertificate;
   }
+  return chain;
+}
+
+/**
+ * Throws unless the server shows the pinned certificate as its own, or a certificate for this host that the
+ * pinned one has signed, directly or over others that it shows too.
+ */
+function checkPin(socket: TLSSocket, host: string, sha256: string): void {
+  const chain = chainOf(socket);
   const [own] = chain;
   const at = chain.findIndex((certificate) => certificateFingerprint(certificate) === sha256);
   const isSigned = chain.slice(0, Math.max(at, 0)).every((certificate, index) => {
@@ -80,5 +86,25 @@ export async function dialPlatform(platform: Platform, signal: AbortSignal): Pro
     throw new CommandError(`${host}:${port} can't be reached: ${reason}.${hint}`, exitCodes.unreachable, {
       cause: error,
     });
+  }
+}
+
+/**
+ * The certificate by which others than this program know the platform, in PEM; undefined: the system's roots do.
+ * Throws where it is pinned and for another host, which only this program takes.
+ */
+export async function authorityOf(platform: Platform, signal: AbortSignal): Promise<string | undefined> {
+  const { trust, url } = platform;
+  if (trust.kind === "system") return undefined;
+  if (trust.kind === "ca") return trust.pem;
+  const socket = (await dialPlatform(platform, signal)) as TLSSocket;
+  try {
+    const { host } = placeOf(url);
+    if (checkServerIdentity(host, socket.getPeerCertificate(true)) !== undefined)
+      throw new CommandError(`The certificate of ${host} is not made out for that name: others refuse it.`);
+    const pinned = chainOf(socket).find((each) => certificateFingerprint(each) === trust.sha256);
+    return pinned?.toString();
+  } finally {
+    socket.destroy();
   }
 }
