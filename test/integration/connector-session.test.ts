@@ -93,15 +93,16 @@ describe("a device's session", () => {
     const hello = await client.call("session:hello", {
       versions: [1, 7],
       agentVersion: "1.2.3",
-      capabilities: [],
+      capabilities: ["tunnels", "commands", "unheard-of"],
       facts: { hostname: "edge\u0000-1", cpuCount: 4 },
     });
     assert.ok(hello.ok);
     const answer = hello.data as { version: number; sessionId: string; desired: unknown };
     assert.equal(answer.version, 1);
     assert.deepEqual(answer.desired, { kind: "none", revision: 0 });
-    const { facts, presence } = await world.device(device.id);
+    const { facts, capabilities, presence } = await world.device(device.id);
     assert.deepEqual(facts, { hostname: "edge-1", cpuCount: 4, agentVersion: "1.2.3" });
+    assert.deepEqual(capabilities, ["commands", "tunnels"]);
     assert.equal(presence.online, true);
     assert.equal(presence.connectorId, "connector-1");
     assert.equal(presence.sessionId, answer.sessionId);

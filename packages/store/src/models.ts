@@ -230,6 +230,8 @@ export interface Device {
   labels: Record<string, string>;
   variables: Record<string, string>;
   facts: Facts;
+  /** What its agent takes when it is asked, as it said when it last connected; absent: it has not said yet. */
+  capabilities?: string[];
   /** Hash of the device token. */
   tokenHash: string;
   /** SHA-256 of the public key it enrolled with: makes enrolment repeatable. */
@@ -869,6 +871,7 @@ const device = new Schema<Device>(
     labels: mixed,
     variables: mixed,
     facts: mixed,
+    capabilities: { type: [String], default: undefined },
     tokenHash: text,
     publicKeyHash: text,
     provisioningTokenId: textOrNull,

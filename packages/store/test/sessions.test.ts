@@ -275,11 +275,13 @@ describeStore("sessions", (context) => {
       const { deviceSessions } = context.store;
       const { of, ref } = await connected();
       await deviceSessions.saveFacts([
-        { ...ref, facts: { hostname: "gate", cpuCount: 4 } },
-        { ...unknown(), facts: { hostname: "nobody" } },
+        { ...ref, facts: { hostname: "gate", cpuCount: 4 }, capabilities: ["commands"] },
+        { ...unknown(), facts: { hostname: "nobody" }, capabilities: [] },
       ]);
-      await deviceSessions.saveFacts([{ ...ref, sessionId: newId("ses"), facts: { hostname: "stale" } }]);
-      assert.deepEqual((await read(of)).facts, { hostname: "gate", cpuCount: 4 });
+      const stale = { facts: { hostname: "stale" }, capabilities: [] };
+      await deviceSessions.saveFacts([{ ...ref, sessionId: newId("ses"), ...stale }]);
+      const { facts, capabilities } = await read(of);
+      assert.deepEqual([facts, capabilities], [{ hostname: "gate", cpuCount: 4 }, ["commands"]]);
     });
   });
 

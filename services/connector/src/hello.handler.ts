@@ -63,8 +63,10 @@ export function createHelloHandler(options: {
     const version = agreeOnVersion(session, request.versions);
     const { device, desired: state } = await desired.of(session.identity.deviceId);
     const facts = { ...request.facts, agentVersion: request.agentVersion };
-    if (!isDeepStrictEqual(device.facts, facts)) await saveFacts(session, facts);
     session.capabilities = shared(request.capabilities);
+    const isKnown =
+      isDeepStrictEqual(device.facts, facts) && isDeepStrictEqual(device.capabilities, session.capabilities);
+    if (!isKnown) await saveFacts(session, facts);
     if (session.state === "connected") session.state = "live";
     session.told = toldOf(state);
     if (session.state === "live") onLive(session);

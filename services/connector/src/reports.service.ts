@@ -212,6 +212,7 @@ export function createReports(options: {
           deviceId: item.session.identity.deviceId,
           sessionId: item.session.id,
           facts: item.facts,
+          capabilities: item.session.capabilities,
         })),
       );
       noteAll(items.map(({ session }) => session));

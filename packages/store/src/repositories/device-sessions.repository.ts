@@ -61,6 +61,7 @@ export interface ObjectsWrite {
 
 export interface FactsWrite extends SessionRef {
   facts: Facts;
+  capabilities: readonly string[];
 }
 
 export type PublicAuthority = Pick<Authority, "_id" | "organizationId" | "status" | "certificatePem">;
@@ -285,10 +286,10 @@ export function createDeviceSessionRepository(models: Models) {
     async saveFacts(writes: FactsWrite[]): Promise<void> {
       await writeAll(
         devices.collection,
-        writes.map(({ deviceId, sessionId, facts }) => ({
+        writes.map(({ deviceId, sessionId, facts, capabilities }) => ({
           updateOne: {
             filter: { _id: deviceId, "presence.sessionId": sessionId },
-            update: { $set: { facts } },
+            update: { $set: { facts, capabilities } },
           },
         })),
       );

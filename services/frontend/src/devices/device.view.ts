@@ -15,6 +15,10 @@ export const deviceSchema = z
     labels: z.record(z.string(), z.string()),
     variables: z.record(z.string(), z.string()),
     facts: z.record(z.string(), z.unknown()).describe("What the device says of itself."),
+    capabilities: z
+      .array(z.string())
+      .nullable()
+      .describe("What its agent takes, as it said when it last connected; null: it has not said yet."),
     provisioningTokenId: z.string().nullable(),
     templates: z.array(
       z.object({
@@ -85,6 +89,7 @@ export function viewDevice(device: Device): DeviceView {
     labels: device.labels,
     variables: device.variables,
     facts: device.facts,
+    capabilities: device.capabilities ?? null,
     provisioningTokenId: device.provisioningTokenId,
     templates: device.assignments.map(({ templateId, pinnedVersionId }) => ({
       templateId,

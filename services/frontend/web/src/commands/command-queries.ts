@@ -55,6 +55,25 @@ export function useExecutions(
   });
 }
 
+export const commandSettingsKey = (deviceId?: string): string[] => [
+  "command-settings",
+  deviceId ?? "organization",
+];
+
+/** Whether commands may run in the organisation, or on one device. */
+export function useCommandSettings(deviceId?: string) {
+  const api = useApi();
+  return useQuery({
+    queryKey: commandSettingsKey(deviceId),
+    queryFn: ({ signal }) =>
+      unwrap(
+        deviceId === undefined
+          ? api.GET("/api/v1/command-settings", { signal })
+          : api.GET("/api/v1/devices/{id}/command-settings", { params: { path: { id: deviceId } }, signal }),
+      ),
+  });
+}
+
 /** What was run on a device, the newest first. */
 export function useDeviceCommands(deviceId: string): Pages<Execution> {
   const api = useApi();

@@ -1,10 +1,11 @@
 import { Switch } from "@patternfly/react-core";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { useApi } from "../api/api-context.ts";
 import { unwrap } from "../api/client.ts";
 import { useToasts } from "../components/toasts.ts";
 import { useMay } from "../session/session.ts";
+import { commandSettingsKey, useCommandSettings } from "./command-queries.ts";
 
 /** Whether commands may run in the organisation, or on one device; an administrator turns it. */
 export function CommandSwitch({ deviceId }: { deviceId?: string }): ReactNode {
@@ -12,17 +13,8 @@ export function CommandSwitch({ deviceId }: { deviceId?: string }): ReactNode {
   const queries = useQueryClient();
   const toasts = useToasts();
   const may = useMay("admin");
-  const queryKey = ["command-settings", deviceId ?? "organization"];
   const params = { path: { id: deviceId ?? "" } };
-  const found = useQuery({
-    queryKey,
-    queryFn: ({ signal }) =>
-      unwrap(
-        deviceId === undefined
-          ? api.GET("/api/v1/command-settings", { signal })
-          : api.GET("/api/v1/devices/{id}/command-settings", { params, signal }),
-      ),
-  });
+  const found = useCommandSettings(deviceId);
   const set = useMutation({
     mutationFn: (enabled: boolean) =>
       unwrap(
@@ -31,7 +23,7 @@ export function CommandSwitch({ deviceId }: { deviceId?: string }): ReactNode {
           : api.PUT("/api/v1/devices/{id}/command-settings", { params, body: { enabled } }),
       ),
     onSuccess({ enabled }) {
-      queries.setQueryData(queryKey, { enabled });
+      queries.setQueryData(commandSettingsKey(deviceId), { enabled });
       toasts.add({ title: `Commands are ${enabled ? "on" : "off"} now` });
     },
     onError: (error) => toasts.addError("It could not be changed", error),

@@ -44,6 +44,9 @@ describe("when a hint says that something changed", () => {
     assert.ok(isOutdated(["templates", id("tpl", "1")], { ...none, kinds: ["template.changed"] }));
     assert.ok(isOutdated(["secrets"], { ...none, kinds: ["template.changed"] }));
     assert.ok(isOutdated(["git-credentials"], { ...none, templates: [id("tpl", "1")] }));
+    assert.ok(isOutdated(["remote-access"], { ...none, kinds: ["remote-access.changed"] }));
+    assert.ok(isOutdated(["command-settings", id("dev", "1")], { ...none, kinds: ["command.forbidden"] }));
+    assert.equal(isOutdated(["command-settings"], { ...none, kinds: ["command.ended"] }), false);
   });
 
   it("says of several hints what each of them says", () => {

@@ -60,6 +60,10 @@ export function isOutdated(queryKey: readonly unknown[], changes: Changes): bool
       const found = resourcesOf(changes.kinds);
       return hasDevices || found.has("tunnels") || found.has("web-tunnels");
     }
+    case "remote-access":
+      return changes.kinds.includes("remote-access.changed");
+    case "command-settings":
+      return changes.kinds.some((kind) => ["command.allowed", "command.forbidden"].includes(kind));
     case "provisioning-tokens":
       return changes.tokens;
     case "secrets":

@@ -15,6 +15,8 @@ import { CommandSwitch } from "../../commands/command-switch.tsx";
 import { ExecutionsTable, NewCommandButton, runLink } from "../../commands/executions-table.tsx";
 import { PagedList } from "../../components/paged-list.tsx";
 import { useMay } from "../../session/session.ts";
+import { logInStep, OwnMachine } from "../own-machine/own-machine.tsx";
+import { useCommandRefusal } from "../own-machine/refusals.tsx";
 import type { Device } from "../use-device.ts";
 import "../../commands/commands.css";
 
@@ -22,6 +24,7 @@ import "../../commands/commands.css";
 export function CommandsTab({ device }: { device: Device }): ReactNode {
   const may = useMay("operator");
   const pages = useDeviceCommands(device.id);
+  const refusal = useCommandRefusal(device);
   const button = <NewCommandButton to={`/commands/new?device=${device.id}`} />;
   const empty = (
     <EmptyState titleText="Nothing was run here yet" headingLevel="h2" icon={TerminalIcon}>
@@ -57,6 +60,18 @@ export function CommandsTab({ device }: { device: Device }): ReactNode {
           />
         )}
       </PagedList>
+      {refusal !== undefined && (
+        <OwnMachine
+          refusal={refusal}
+          steps={[
+            logInStep(),
+            {
+              about: "Then run what you like. Its output comes to you, and it ends as it does there.",
+              command: `rciots run ${device.name} -- uptime`,
+            },
+          ]}
+        />
+      )}
     </>
   );
 }

@@ -5,11 +5,21 @@ import { CertificateCard } from "./certificate-card.tsx";
 import { DetailsCard } from "./details-card.tsx";
 import { FactsCard } from "./facts-card.tsx";
 import { HealthCard } from "./health-card.tsx";
+import { KubectlCard } from "./kubectl-card.tsx";
 import { LabelsCard } from "./labels-card.tsx";
 import { RevisionCard } from "./revision-card.tsx";
 import { TemplatesCard } from "./templates-card.tsx";
 
-const cards = [RevisionCard, HealthCard, TemplatesCard, DetailsCard, LabelsCard, CertificateCard, FactsCard];
+const cards = [
+  RevisionCard,
+  HealthCard,
+  TemplatesCard,
+  DetailsCard,
+  LabelsCard,
+  CertificateCard,
+  FactsCard,
+  KubectlCard,
+];
 
 export function OverviewTab({ device }: { device: Device }): ReactNode {
   return (
