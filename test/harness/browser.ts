@@ -41,6 +41,8 @@ export interface PageOptions {
   /** CSS pixels; default 1440 by 900. */
   width?: number;
   height?: number;
+  /** Takes whatever certificate it is shown. */
+  trustsAll?: boolean;
 }
 
 /** A page in a browser context of its own: nothing is shared with another one, no cookie and no cache. */
@@ -66,11 +68,12 @@ export async function openBrowser(): Promise<TestBrowser> {
   if (executablePath === undefined) throw new Error(browserFault());
   const browser = await chromium.launch({ executablePath, args: flags });
   return {
-    async openPage({ baseUrl, theme = "light", width = 1440, height = 900 }) {
+    async openPage({ baseUrl, theme = "light", width = 1440, height = 900, trustsAll = false }) {
       const context = await browser.newContext({
         baseURL: baseUrl,
         colorScheme: theme,
         viewport: { width, height },
+        ignoreHTTPSErrors: trustsAll,
         deviceScaleFactor: 1,
         reducedMotion: "reduce",
         locale: "en-GB",

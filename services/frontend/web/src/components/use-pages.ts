@@ -16,16 +16,21 @@ export interface Pages<Item> {
   retry: () => void;
 }
 
-/** A list that the platform answers page by page. The first word of the key is the resource. */
+/**
+ * A list that the platform answers page by page. The first word of the key is the resource. `refetchMs`: of what
+ * changes without a hint.
+ */
 export function usePages<Item>(
   queryKey: readonly unknown[],
   read: (cursor: string | undefined, signal: AbortSignal) => Promise<Page<Item>>,
+  { refetchMs = false }: { refetchMs?: number | false } = {},
 ): Pages<Item> {
   const query = useInfiniteQuery({
     queryKey,
     queryFn: ({ pageParam, signal }) => read(pageParam, signal),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (last) => last.nextCursor ?? undefined,
+    refetchInterval: refetchMs,
   });
   return {
     items: query.data?.pages.flatMap(({ items }) => items) ?? [],

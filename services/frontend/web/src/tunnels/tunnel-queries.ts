@@ -1,7 +1,9 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueries, useQueryClient } from "@tanstack/react-query";
 import { useApi } from "../api/api-context.ts";
-import { unwrap, type Api, type Schema } from "../api/client.ts";
+import { unwrap, type Schema } from "../api/client.ts";
 import { useToasts } from "../components/toasts.ts";
+import { usePages, type Pages } from "../components/use-pages.ts";
+import { joinPages } from "./join-pages.ts";
 
 export type Tunnel = Schema<"Tunnel">;
 export type WebTunnel = Schema<"WebTunnel">;
@@ -11,57 +13,69 @@ export type Way = { kind: "port"; tunnel: Tunnel } | { kind: "web"; tunnel: WebT
 
 /** Counters move without an event. */
 const refetchMs = 5_000;
-/** Of a device or an organisation; more are not looked at in one list. */
-const maxShown = 500;
+const pageSize = 50;
 
-type Page<Item> = Promise<{ items: Item[] }>;
+type Query = { limit: number; cursor?: string };
+const queryOf = (cursor: string | undefined): Query => ({
+  limit: pageSize,
+  ...(cursor === undefined ? {} : { cursor }),
+});
 
-async function readWays(api: Api, deviceId: string | null, signal: AbortSignal): Promise<Way[]> {
-  const query = { limit: maxShown };
-  const params = { path: { id: deviceId ?? "" }, query };
-  const ports: Page<Tunnel> =
-    deviceId === null
-      ? unwrap(api.GET("/api/v1/tunnels", { params: { query }, signal }))
-      : unwrap(api.GET("/api/v1/devices/{id}/tunnels", { params, signal }));
-  const names: Page<WebTunnel> =
-    deviceId === null
-      ? unwrap(api.GET("/api/v1/web-tunnels", { params: { query }, signal }))
-      : unwrap(api.GET("/api/v1/devices/{id}/web-tunnels", { params, signal }));
-  const [ofPorts, ofNames] = await Promise.all([ports, names]);
-  const ways: Way[] = [
-    ...ofPorts.items.map((tunnel) => ({ kind: "port" as const, tunnel })),
-    ...ofNames.items.map((tunnel) => ({ kind: "web" as const, tunnel })),
-  ];
-  return ways.sort((one, other) => other.tunnel.createdAt.localeCompare(one.tunnel.createdAt));
+function usePorts(deviceId: string | null): Pages<Way> {
+  const api = useApi();
+  return usePages(
+    ["tunnels", deviceId ?? "all", "ports"],
+    async (cursor, signal) => {
+      const query = queryOf(cursor);
+      const { items, nextCursor } = await unwrap(
+        deviceId === null
+          ? api.GET("/api/v1/tunnels", { params: { query }, signal })
+          : api.GET("/api/v1/devices/{id}/tunnels", { params: { path: { id: deviceId }, query }, signal }),
+      );
+      return { items: items.map((tunnel) => ({ kind: "port" as const, tunnel })), nextCursor };
+    },
+    { refetchMs },
+  );
 }
 
-/** All tunnels of a device, or of the organisation where it is null; the newest first. */
-export function useWays(deviceId: string | null) {
+function useNames(deviceId: string | null): Pages<Way> {
   const api = useApi();
-  return useQuery({
-    queryKey: ["tunnels", deviceId ?? "all"],
-    queryFn: ({ signal }) => readWays(api, deviceId, signal),
-    refetchInterval: refetchMs,
-  });
+  return usePages(
+    ["tunnels", deviceId ?? "all", "names"],
+    async (cursor, signal) => {
+      const query = queryOf(cursor);
+      const { items, nextCursor } = await unwrap(
+        deviceId === null
+          ? api.GET("/api/v1/web-tunnels", { params: { query }, signal })
+          : api.GET("/api/v1/devices/{id}/web-tunnels", {
+              params: { path: { id: deviceId }, query },
+              signal,
+            }),
+      );
+      return { items: items.map((tunnel) => ({ kind: "web" as const, tunnel })), nextCursor };
+    },
+    { refetchMs },
+  );
+}
+
+/** Tunnels of both kinds of a device, or of the organisation where it is null, page by page; the newest first. */
+export function useWays(deviceId: string | null): Pages<Way> {
+  return joinPages(usePorts(deviceId), useNames(deviceId));
 }
 
 /** Names of the devices that the ways lead to. */
 export function useDeviceNames(ids: readonly string[]): Map<string, string> {
   const api = useApi();
-  const sorted = [...new Set(ids)].sort();
-  const found = useQuery({
-    queryKey: ["devices", "names", sorted],
-    enabled: sorted.length > 0,
-    async queryFn({ signal }) {
-      const devices = await Promise.all(
-        sorted.map((id) =>
-          unwrap(api.GET("/api/v1/devices/{id}", { params: { path: { id } }, signal })).catch(() => null),
+  return useQueries({
+    queries: [...new Set(ids)].map((id) => ({
+      queryKey: ["devices", id, "name"],
+      queryFn: ({ signal }: { signal: AbortSignal }) =>
+        unwrap(api.GET("/api/v1/devices/{id}", { params: { path: { id } }, signal })).then(
+          ({ name }) => [id, name] as const,
         ),
-      );
-      return devices.flatMap((device) => (device === null ? [] : [[device.id, device.name] as const]));
-    },
+    })),
+    combine: (found) => new Map(found.flatMap(({ data }) => (data === undefined ? [] : [data]))),
   });
-  return new Map(found.data ?? []);
 }
 
 /** Closes a way; `force` also where somebody is using it. */
