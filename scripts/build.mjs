@@ -20,6 +20,7 @@ const workspaces = [
   "packages/relay",
   "packages/runtime",
   "packages/store",
+  "packages/tunnels",
   "services/connector",
   "services/enroll",
   "services/frontend",

@@ -1,6 +1,7 @@
 import {
   protocolVersions,
   remoteCalls,
+  type AskedTunnel,
   type DeviceRequest,
   type DeviceResponse,
   type Facts,
@@ -35,6 +36,7 @@ import { createPodLogStreams } from "./pod-logs/pod-logs.ts";
 import type { OpenTerminal } from "./terminal/terminal-process.ts";
 import { createTerminals } from "./terminal/terminals.ts";
 import type { AllowList } from "./tunnel/allow-list.ts";
+import { createTunnelRequests, type TunnelRequestStatus } from "./tunnel/tunnel-requests.ts";
 import { createTunnels } from "./tunnel/tunnels.ts";
 import { createWorkloads, type FoundCluster, type ReconcileOptions } from "./workloads.ts";
 
@@ -60,6 +62,8 @@ export interface AgentOptions {
   agentVersion: string;
   /** Where the platform may open tunnels to. Absent: nowhere, and hello says so. */
   tunnels?: AllowList | undefined;
+  /** Which tunnels to ask the platform for. Absent or empty: none, and it closes those that were asked for before. */
+  tunnelRequests?: readonly AskedTunnel[] | undefined;
   /** What the platform may ask of the device's cluster on behalf of people. Absent: nothing. */
   clusterApi?: ClusterApiLimit | undefined;
   /** What the platform may have it run. Absent: nothing, and hello says so. */
@@ -95,6 +99,8 @@ export interface AgentStatus {
   readonly lastEnd?: SessionEnd | undefined;
   /** Reports the platform has not acknowledged. */
   readonly waitingReports: number;
+  /** What became of the tunnels that were asked for. */
+  readonly tunnels: readonly TunnelRequestStatus[];
 }
 
 /** How an agent's life ended. */
@@ -165,6 +171,11 @@ export function createAgent(options: AgentOptions): Agent {
     options.commands === undefined
       ? undefined
       : createCommands({ ...options.commands, cluster: () => workloads.cluster(), logger });
+  const { tunnelRequests = [] } = options;
+  const requests =
+    tunnelRequests.length === 0
+      ? undefined
+      : createTunnelRequests({ tunnels: tunnelRequests, allowList: options.tunnels, logger, random });
   const handlers: PlatformHandlers = {
     "desired:changed": (desired) => {
       delivery.offer(desired);
@@ -176,6 +187,10 @@ export function createAgent(options: AgentOptions): Agent {
     },
     "certificate:expire": () => {
       renewal.renewSoon();
+      return {};
+    },
+    "tunnels:changed": () => {
+      requests?.changed();
       return {};
     },
     "manifests:diff": (request) => workloads.diff(request),
@@ -231,6 +246,7 @@ export function createAgent(options: AgentOptions): Agent {
     sessionId,
     lastEnd,
     waitingReports: outbox.waiting,
+    tunnels: requests?.status() ?? [],
   });
 
   function enter(next: AgentPhase): void {
@@ -258,6 +274,7 @@ export function createAgent(options: AgentOptions): Agent {
         ...(workloads.sink() === undefined ? [] : ["manifests", manifestsDiff]),
         ...streams.capabilities,
         ...(commands?.capabilities ?? []),
+        ...(requests?.capabilities ?? []),
       ],
       facts,
     };
@@ -269,6 +286,7 @@ export function createAgent(options: AgentOptions): Agent {
     renewal.attach(live);
     outbox.attach(live);
     commands?.attach(live);
+    requests?.attach(live);
     delivery.attach(live);
     delivery.offer(answer.desired);
     logger.info({ sessionId, revision: answer.desired.revision }, "connected to the platform");
@@ -280,6 +298,7 @@ export function createAgent(options: AgentOptions): Agent {
     renewal.detach();
     outbox.detach();
     commands?.detach();
+    requests?.detach();
     delivery.detach();
     if (end.code === "platform_certificate_dates") void explainDates();
     if (phase === "connected") enter("connecting");

@@ -39,6 +39,20 @@ describe("when the agent is set up", () => {
     assert.match(faultsOf({ ...base, RCIOTS_TUNNEL_ALLOW: "everywhere" }).join(), /RCIOTS_TUNNEL_ALLOW/);
   });
 
+  it("takes tunnels to ask for, repeated or from the environment", () => {
+    assert.deepEqual(load().tunnelRequests, []);
+    const { tunnelRequests } = load({}, ["--tunnel", "2222:22", "--tunnel=8080:[fd00::7]:80"]);
+    assert.deepEqual(tunnelRequests, [
+      { target: { host: "127.0.0.1", port: 22 }, port: 2_222 },
+      { target: { host: "fd00::7", port: 80 }, port: 8_080 },
+    ]);
+    assert.equal(load({ RCIOTS_TUNNEL: "22, nas:80" }).tunnelRequests.length, 2);
+    assert.match(
+      faultsOf({ ...base, RCIOTS_TUNNEL: "fd00::7:80" }).join(),
+      /RCIOTS_TUNNEL must be .*brackets/,
+    );
+  });
+
   it("keeps the state of a service where services keep it", () => {
     const config = loadAgentConfig({ env: base, args: [] }, { ...surroundings, isRoot: true });
     assert.equal(config.stateDir, "/var/lib/rciots-agent");

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { homedir, hostname } from "node:os";
 import { join } from "node:path";
-import { clusterRoles, deviceNameField, labelsField } from "@rciots/protocol";
+import { clusterRoles, deviceNameField, labelsField, type AskedTunnel } from "@rciots/protocol";
 import {
   config,
   ConfigError,
@@ -19,6 +19,7 @@ import { commandPlaces, parseCommandRules, type CommandRules } from "./command/c
 import { parseFingerprint, splitPem, type Trust } from "./channel/trust.ts";
 import type { ClusterApiLimit } from "./cluster-api/cluster-api.ts";
 import { parseAllowList, type AllowList } from "./tunnel/allow-list.ts";
+import { parseTunnelRequests } from "./tunnel/tunnel-request.ts";
 
 const settings = {
   platformUrl: config.required(
@@ -114,6 +115,15 @@ const settings = {
       about:
         "Where the platform may open tunnels to: networks and ports such as loopback,192.168.1.0/24:22+80,[fd00::]/8:443, any, or none.",
       fallback: ["loopback"],
+    }),
+  ),
+  tunnel: config.required(
+    config.list({
+      env: "RCIOTS_TUNNEL",
+      about:
+        "A tunnel to ask the platform for: 22, LPORT:22, HOST:22, LPORT:HOST:22 or LHOST:LPORT:HOST:22, where LHOST and LPORT are where the platform listens; may be repeated.",
+      fallback: [],
+      fallbackText: "none",
     }),
   ),
   clusterApi: config.required(
@@ -214,6 +224,7 @@ export interface AgentConfig {
   proxyFor: ProxyChoice;
   headers: Record<string, string> | undefined;
   tunnels: AllowList;
+  tunnelRequests: AskedTunnel[];
   clusterApi: ClusterApiLimit;
   commands: CommandRules;
   terminal: TerminalPlaces;
@@ -253,6 +264,7 @@ export function loadAgentConfig(
     proxyFor: check("RCIOTS_PROXY", () => chooseProxy(given.proxy, env)),
     headers: check("RCIOTS_HEADER", () => parseHeaders(given.header)),
     tunnels: check("RCIOTS_TUNNEL_ALLOW", () => parseAllowList(given.tunnelAllow ?? [])),
+    tunnelRequests: check("RCIOTS_TUNNEL", () => parseTunnelRequests(given.tunnel ?? [])),
     commands: check("RCIOTS_COMMAND_ALLOW, RCIOTS_COMMAND_DENY", () =>
       parseCommandRules({
         places: given.commands ?? "off",
@@ -262,9 +274,13 @@ export function loadAgentConfig(
     ),
     platform: check("RCIOTS_PLATFORM_URL", () => requireHttps(given.platformUrl)),
   };
-  const { deviceName: name, labels, trust, proxyFor, headers, tunnels, commands } = result;
+  const { deviceName: name, labels, trust, proxyFor, headers, tunnels, tunnelRequests, commands } = result;
   const isWhole =
-    name !== undefined && trust !== undefined && tunnels !== undefined && commands !== undefined;
+    name !== undefined &&
+    trust !== undefined &&
+    tunnels !== undefined &&
+    tunnelRequests !== undefined &&
+    commands !== undefined;
   if (faults.length > 0 || loaded === undefined || !isWhole || !proxyFor) throw new ConfigError(faults);
   const stateDir = loaded.stateDir ?? defaultStateDir(surroundings);
   const {
@@ -274,6 +290,7 @@ export function loadAgentConfig(
     header,
     proxy: _proxy,
     tunnelAllow: _allow,
+    tunnel: _tunnel,
     commandAllow: _commandAllow,
     commandDeny: _commandDeny,
     ...rest
@@ -288,6 +305,7 @@ export function loadAgentConfig(
     proxyFor,
     headers,
     tunnels,
+    tunnelRequests,
     commands,
     stateDir,
     shown: { ...redactSettings(settings, loaded), ...shownHeader, deviceName: name, stateDir },
@@ -314,6 +332,7 @@ type Given = Partial<
   commands?: (typeof commandPlaces)[number];
   labels?: string[];
   tunnelAllow?: string[];
+  tunnel?: string[];
 };
 
 /** What can still be said of the rest where one setting is at fault: each by itself, as if it were alone. */

@@ -26,4 +26,6 @@ export { createPlatformClock, type PlatformClock } from "./identity/platform-clo
 export type { Cluster } from "./kube/cluster.ts";
 export { createFileStateStore, createMemoryStateStore, type StateStore } from "./reconcile/state-store.ts";
 export { parseAllowList, type AllowList } from "./tunnel/allow-list.ts";
+export { parseTunnelRequests } from "./tunnel/tunnel-request.ts";
+export type { TunnelRequestStatus } from "./tunnel/tunnel-requests.ts";
 export type { FoundCluster } from "./workloads.ts";

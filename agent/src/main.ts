@@ -69,6 +69,7 @@ async function runAgent(config: Readonly<AgentConfig>, logger: Logger): Promise<
     readFacts: () => readHostFacts({ agentVersion }),
     agentVersion,
     tunnels: config.tunnels,
+    tunnelRequests: config.tunnelRequests,
     clusterApi: config.clusterApi,
     commands: {
       rules: config.commands,

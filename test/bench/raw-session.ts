@@ -48,6 +48,7 @@ export async function createAppSession(
       "desired:changed": () => ({}),
       "device:decommission": () => ({}),
       "certificate:expire": () => ({}),
+      "tunnels:changed": () => ({}),
       ...options.handlers,
     },
     logger: silentLogger,

@@ -11,7 +11,8 @@ export interface AgentProcess {
   readonly stateDir: string;
   process(): TestProcess;
   kill(): Promise<void>;
-  restart(): void;
+  /** With other variables, where some are given. */
+  restart(env?: Record<string, string>): void;
   stop(): Promise<void>;
 }
 
@@ -38,7 +39,8 @@ export function startAgentProcess(options: {
     ...options.env,
   };
   const [command = process.execPath, ...args] = [...(options.within ?? []), process.execPath, bundle];
-  const start = (): TestProcess => startProcess(command, args, env);
+  const start = (more: Record<string, string> = {}): TestProcess =>
+    startProcess(command, args, { ...env, ...more });
   let running = start();
   return {
     stateDir,
@@ -46,8 +48,8 @@ export function startAgentProcess(options: {
     async kill() {
       await running.kill("SIGKILL");
     },
-    restart() {
-      running = start();
+    restart(more) {
+      running = start(more);
     },
     async stop() {
       await running.kill("SIGTERM");

@@ -13,6 +13,7 @@ const folders = [
   "packages/store/src",
   "packages/manifests/src",
   "packages/desired-state/src",
+  "packages/tunnels/src",
   "services/frontend/src",
 ];
 const makers: Record<string, number> = {

@@ -4,7 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { MongoClient, type Db } from "mongodb";
-import { createConnector, type Connector, type ConnectorSettings } from "@rciots/connector";
+import {
+  createConnector,
+  type Connector,
+  type ConnectorOptions,
+  type ConnectorSettings,
+} from "@rciots/connector";
 import { startEmbeddedMongo } from "@rciots/embedded-mongo";
 import { createEnroll, type Enroll } from "@rciots/enroll";
 import type { DesiredState } from "@rciots/protocol";
@@ -106,6 +111,8 @@ export async function startPlatform(
     host?: string;
     /** As `ConnectorOptions.relayAddress`. */
     relayAddress?: () => string | null;
+    /** As `ConnectorOptions.tunnels`. */
+    tunnels?: ConnectorOptions["tunnels"];
   } = {},
 ): Promise<Platform> {
   const folder = await mkdtemp(join(tmpdir(), "rciots-agent-test-"));
@@ -149,6 +156,7 @@ export async function startPlatform(
       port: edgePort,
       connectorId: "connector-1",
       relayAddress: options.relayAddress,
+      tunnels: options.tunnels,
       settings: { cutGraceMs: 100, drainMs: 500, drainSpreadMs: 200, ...options.settings },
     });
     await connector.start();

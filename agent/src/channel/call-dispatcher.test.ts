@@ -11,6 +11,7 @@ function createDispatcher(change: Partial<CallDispatcherOptions> = {}) {
       "desired:changed": () => ({}),
       "device:decommission": () => Promise.reject(new Error("the disk is /dev/secret")),
       "certificate:expire": () => ({}),
+      "tunnels:changed": () => ({}),
     },
     logger: silentLogger,
     onAbuse: (reason) => abuses.push(reason),

@@ -75,7 +75,7 @@ async function addressesOf(
 }
 
 /** The unspecified address means this machine; as a target it connects to it, past a rule for loopback. */
-function ownAddress(address: string): string {
+export function ownAddress(address: string): string {
   const plain = plainAddress(address);
   if (/^0+(\.0+){3}$/.test(plain)) return "127.0.0.1";
   return isIP(plain) === 6 && /^[0:]+$/.test(plain) ? "::1" : plain;

@@ -29,6 +29,7 @@ const bundle = {
   objectCount: 1,
   deadlineMs: 60_000,
 };
+const asked = { target: { host: "127.0.0.1", port: 22 } };
 const page = { revision: 1, page: 0, pages: 1, objects: [object] };
 const status = { revision: 1, digest, state: "healthy", counts: { Current: 1 } };
 const diff = { position: 0, changedOnly: false, budgetMs: 5_000 };
@@ -112,6 +113,23 @@ const cases: Record<DeviceEvent | PlatformEvent, { good: unknown[]; bad: unknown
   },
   "device:decommission": { good: [{ wipeWorkloads: true }], bad: [{}, { wipeWorkloads: "yes" }] },
   "certificate:expire": { good: [{}], bad: [{ now: true }] },
+  "tunnels:ask": {
+    good: [
+      { tunnels: [] },
+      { tunnels: [asked, { ...asked, port: 2_222 }, { ...asked, port: 1, listenHost: "::1" }] },
+      { tunnels: Array.from({ length: limits.askedTunnels }, () => asked) },
+    ],
+    bad: [
+      {},
+      { tunnels: Array.from({ length: limits.askedTunnels + 1 }, () => asked) },
+      { tunnels: [{ ...asked, port: 0 }] },
+      { tunnels: [{ ...asked, listenHost: "platform.example.com" }] },
+      { tunnels: [{ ...asked, allowFrom: ["0.0.0.0/0"] }] },
+      { tunnels: [{ target: { host: "h".repeat(254), port: 22 } }] },
+      { tunnels: [{ target: { host: "a b", port: 22 } }] },
+    ],
+  },
+  "tunnels:changed": { good: [{}], bad: [{ now: true }] },
   "manifests:diff": {
     good: [diff, { ...diff, digest, position: 100 }],
     bad: [

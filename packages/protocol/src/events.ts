@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { tunnelRequests } from "./asked-tunnels.ts";
 import { commandReports } from "./commands.ts";
 import { digestField, factsField, idField, messageField } from "./fields.ts";
 import { limits } from "./limits.ts";
@@ -142,6 +143,7 @@ export const deviceCalls = {
     }),
   },
   ...commandReports,
+  ...tunnelRequests,
 } as const;
 
 /** Calls the platform makes. */
@@ -161,6 +163,8 @@ export const platformCalls = {
   "device:decommission": { request: z.strictObject({ wipeWorkloads: z.boolean() }), response: nothing },
   /** Renew now rather than at two thirds of the certificate's life, as after a rotation of the CA. */
   "certificate:expire": { request: nothing, response: nothing },
+  /** A hint to a device that asks for tunnels: `tunnels:ask` would be answered otherwise now. */
+  "tunnels:changed": { request: nothing, response: nothing },
   ...remoteCalls,
 } as const;
 

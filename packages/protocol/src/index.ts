@@ -1,4 +1,11 @@
 export {
+  askedTunnel,
+  askedTunnelStates,
+  tunnelRequestCapability,
+  type AskedTunnel,
+  type AskedTunnelAnswer,
+} from "./asked-tunnels.ts";
+export {
   commandEnvironment,
   commandOutcomes,
   commandPlace,

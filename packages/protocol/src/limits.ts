@@ -39,6 +39,8 @@ export const limits = {
   commandsPerDevice: 8,
   /** Pods a page of `pods:list` carries. */
   podItems: 100,
+  /** Tunnels that a device may ask for. */
+  askedTunnels: 32,
   /** Characters of a message for people. */
   messageChars: 2_048,
   deviceNameChars: 63,

@@ -37,6 +37,11 @@ export interface RemoteAccess {
   clusterApi: Record<Role, ClusterAccess>;
   /** The least role that opens terminals; null: nobody does. Absent from what was stored before there were any. */
   terminal?: Role | null;
+  /**
+   * Networks that may connect to tunnels that devices ask for; null: devices may ask for none. Absent from what was
+   * stored before they could.
+   */
+  deviceTunnels?: { allowFrom: string[] } | null;
   /** Grows with each change. */
   version: number;
 }
@@ -515,6 +520,9 @@ export interface Tunnel {
   connectorId: string | null;
   /** Over all its life, as of the last few seconds. */
   usage: TunnelUsage;
+  /** By the device itself, which may take it back; absent: by a person. */
+  requestedBy?: "device";
+  /** A person, or the device. */
   createdBy: string;
   createdAt: Date;
   version: number;
@@ -1086,6 +1094,7 @@ const tunnel = new Schema<Tunnel>(
       receivedBytes: number,
       lastUsedAt: dateOrNull,
     },
+    requestedBy: { type: String },
     createdBy: text,
     createdAt: date,
     version: number,

@@ -349,6 +349,9 @@ describeStore("accounts", (context) => {
         version: 1,
       });
       assert.equal((await organizations.replaceRemoteAccess(stored._id, 1, { clusterApi }))?.version, 2);
+      const deviceTunnels = { allowFrom: ["10.0.0.0/8"] };
+      await organizations.replaceRemoteAccess(stored._id, 2, { clusterApi, deviceTunnels });
+      assert.deepEqual((await organizations.find(stored._id))?.remoteAccess?.deviceTunnels, deviceTunnels);
       assert.equal(await organizations.replaceRemoteAccess(newId("org"), 0, { clusterApi }), null);
     });
   });

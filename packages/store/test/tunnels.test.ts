@@ -87,6 +87,31 @@ describeStore("tunnels", (context) => {
     assert.equal(await tunnels.count({ organizationId }), 1);
   });
 
+  it("that devices asked for are told from those of people, and from older ones that don't say", async () => {
+    const { tunnels } = context.store;
+    const [organizationId, deviceId] = [newId("org"), newId("dev")];
+    const ofPerson = newTunnel({ organizationId, deviceId });
+    const asked = [1, 2, 3].map(() => newTunnel({ organizationId, deviceId, requestedBy: "device" }));
+    for (const tunnel of [ofPerson, ...asked, newTunnel({ requestedBy: "device" })])
+      await tunnels.insert(tunnel);
+    const ids = asked
+      .map(({ _id }) => _id)
+      .sort()
+      .reverse();
+    const found = await tunnels.askedByDevices([deviceId, newId("dev")]);
+    assert.deepEqual(found.map(({ _id }) => _id).sort(), [...ids].reverse());
+    const first = await tunnels.listAsked(organizationId, { limit: 2 });
+    const rest = await tunnels.listAsked(organizationId, { limit: 2, after: ids[1] ?? "" });
+    assert.deepEqual(
+      [...first, ...rest].map(({ _id }) => _id),
+      ids,
+    );
+    assert.ok((await tunnels.organizationsAsked()).includes(organizationId));
+    assert.equal((await tunnels.find(organizationId, deviceId, ofPerson._id))?.requestedBy, undefined);
+    for (const id of ids) await tunnels.remove(organizationId, id);
+    assert.ok(!(await tunnels.organizationsAsked()).includes(organizationId));
+  });
+
   it("are changed by version, and report to whoever claimed them last", async () => {
     const { tunnels } = context.store;
     const tunnel = newTunnel();

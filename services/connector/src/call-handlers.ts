@@ -1,4 +1,5 @@
 import type { CertificateRenewer } from "@rciots/runtime";
+import type { AskedTunnels } from "./asked-tunnels/asked-tunnels.service.ts";
 import { createBundleReader } from "./bundle.handler.ts";
 import type { CommandReports } from "./command-reports.service.ts";
 import type { DesiredReader, DesiredStatePort } from "./desired.service.ts";
@@ -16,11 +17,13 @@ export function createCallHandlers(options: {
   desiredState: DesiredStatePort;
   reports: Reports;
   commandReports: CommandReports;
+  askedTunnels: AskedTunnels;
   renewer: CertificateRenewer;
   settings: ConnectorSettings;
   now: () => number;
 }): CallHandlers {
-  const { helloHandler, desired, desiredState, reports, commandReports, renewer, settings, now } = options;
+  const { helloHandler, desired, desiredState, reports, commandReports, askedTunnels } = options;
+  const { renewer, settings, now } = options;
   return {
     "session:hello": (session, request) => helloHandler.hello(session, request),
     async "desired:get"(session) {
@@ -48,6 +51,9 @@ export function createCallHandlers(options: {
     async "command:end"(session, end) {
       await commandReports.end(session, end);
       return {};
+    },
+    async "tunnels:ask"(session, { tunnels }) {
+      return { tunnels: await askedTunnels.ask(session, tunnels) };
     },
     "certificate:renew": createRenewalHandler({ renewer, settings, now }),
   };

@@ -47,7 +47,9 @@ export function startConnectorProcess(options: {
         connectorId,
         relayAddress: () => relay.address(),
         settings: { drainMoveMs: config.drainSeconds * 1_000, rebalancePercent: config.rebalancePercent },
-        ...(config.tunnelPorts === undefined ? {} : { tunnels: { host: config.tunnelHost } }),
+        ...(config.tunnelPorts === undefined
+          ? {}
+          : { tunnels: { host: config.tunnelHost, ports: config.tunnelPorts } }),
       });
       const relay = createRelay({
         store,

@@ -10,7 +10,9 @@ import {
   type TlsSource,
 } from "@rciots/runtime";
 import type { Store } from "@rciots/store";
+import { createTunnelPorts, type PortRange } from "@rciots/tunnels";
 import { createAdmission } from "./admission.service.ts";
+import { createAskedTunnels } from "./asked-tunnels/asked-tunnels.service.ts";
 import { createCallHandlers } from "./call-handlers.ts";
 import { createCommandReports } from "./command-reports.service.ts";
 import { createDelivery } from "./delivery.service.ts";
@@ -54,8 +56,8 @@ export interface ConnectorOptions {
   connectorId: string;
   /** `host:port` where other processes reach the streams of the sessions here; absent: nowhere. */
   relayAddress?: (() => string | null) | undefined;
-  /** Where tunnels listen; absent: the platform listens for none. */
-  tunnels?: { host: string } | undefined;
+  /** Where tunnels listen, and on which ports; absent: the platform listens for none. */
+  tunnels?: { host: string; ports: PortRange } | undefined;
   settings?: Partial<ConnectorSettings>;
   /** Milliseconds since 1970; tests move it. */
   now?: () => number;
@@ -164,6 +166,15 @@ export function createConnector(options: ConnectorOptions): Connector {
           logger,
           now,
         });
+  const askedTunnels = createAskedTunnels({
+    store,
+    bus,
+    registry,
+    ports: createTunnelPorts({ store, bus, ports: options.tunnels?.ports }),
+    host: options.tunnels?.host,
+    intervalMs: settings.patrolIntervalMs,
+    logger,
+  });
   const onGone = (session: Session): void => tunnels?.deviceGone(session);
   const patrol = createPatrol({
     store,
@@ -218,7 +229,10 @@ export function createConnector(options: ConnectorOptions): Connector {
   const helloHandler = createHelloHandler({
     desired,
     saveFacts: (session, facts) => reports.facts(session, facts),
-    onLive: (session) => tunnels?.deviceLive(session),
+    onLive(session) {
+      tunnels?.deviceLive(session);
+      askedTunnels.deviceLive(session);
+    },
     settings,
     now,
   });
@@ -229,6 +243,7 @@ export function createConnector(options: ConnectorOptions): Connector {
     desiredState,
     reports,
     commandReports,
+    askedTunnels,
     renewer,
     settings,
     now,
@@ -240,9 +255,10 @@ export function createConnector(options: ConnectorOptions): Connector {
       registry.all().filter((session) => session.identity.organizationId === organizationId);
     unsubscribe = [
       bus.subscribe("device:access-changed", ({ deviceId }) => patrol.rejudge(registry.ofDevice(deviceId))),
-      bus.subscribe("organization:changed", ({ organizationId }) =>
-        patrol.rejudge(ofOrganization(organizationId)),
-      ),
+      bus.subscribe("organization:changed", ({ organizationId }) => {
+        patrol.rejudge(ofOrganization(organizationId));
+        askedTunnels.organizationChanged(organizationId);
+      }),
       bus.subscribe("desired:changed", ({ organizationId, deviceIds }) => {
         const sessions = deviceIds?.flatMap((id) => registry.current(id) ?? []);
         delivery.consider(sessions ?? ofOrganization(organizationId));
@@ -267,6 +283,7 @@ export function createConnector(options: ConnectorOptions): Connector {
     ticketKeys.loop.start();
     tunnels?.loop.start();
     rebalancing?.loop.start();
+    askedTunnels.loop.start();
     presence.announce();
     logger.info({ connectorId, address: edge.address() }, "connector listens for devices");
   }
@@ -295,7 +312,12 @@ export function createConnector(options: ConnectorOptions): Connector {
     // Until it is their turn, sessions are served as ever: calls, tunnels, hints.
     await drainSessions(registry, settings);
     for (const end of unsubscribe) end();
-    await Promise.all([patrol.loop.stop(), ticketKeys.loop.stop(), rebalancing?.loop.stop()]);
+    await Promise.all([
+      patrol.loop.stop(),
+      ticketKeys.loop.stop(),
+      rebalancing?.loop.stop(),
+      askedTunnels.loop.stop(),
+    ]);
     await tunnels?.stop();
     await edge?.close();
     await Promise.all([delivery.drain(), reports.drain(), commandReports.drain(), desired.drain()]);

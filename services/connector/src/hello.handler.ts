@@ -3,6 +3,7 @@ import {
   protocolVersions,
   remoteCalls,
   streamCapabilities,
+  tunnelRequestCapability,
   type DeviceRequest,
   type DeviceResponse,
   type Facts,
@@ -18,6 +19,7 @@ const knownWords = [
   ...new Set([
     ...Object.values(remoteCalls).map(({ capability }) => capability),
     ...Object.values(streamCapabilities),
+    tunnelRequestCapability,
   ]),
 ].sort();
 

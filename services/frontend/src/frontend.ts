@@ -15,6 +15,7 @@ import {
   type Vault,
 } from "@rciots/runtime";
 import type { Store } from "@rciots/store";
+import type { PortRange } from "@rciots/tunnels";
 import express, { type Express, type Request } from "express";
 import type { IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -43,7 +44,6 @@ import { createInstallFiles, type InstallFiles } from "./install/install-files.t
 import { installRouter } from "./install/install.router.ts";
 import type { PublicUrls } from "./provisioning-tokens/install-commands.ts";
 import { createServices } from "./services.ts";
-import type { PortRange } from "./tunnels/tunnels.service.ts";
 
 export interface FrontendOptions {
   store: Store;

@@ -1,4 +1,5 @@
 import type { Loop } from "@rciots/runtime";
+import { createTunnelPorts } from "@rciots/tunnels";
 import { createAccountRoutes } from "./accounts/account-routes.ts";
 import { createAccountsService } from "./accounts/accounts.service.ts";
 import { createBackground } from "./accounts/background.ts";
@@ -68,6 +69,7 @@ import { templateRoutes } from "./templates/templates.routes.ts";
 import { createTemplatesService } from "./templates/templates.service.ts";
 import { terminalRoutes } from "./terminal/terminal.routes.ts";
 import { createTerminalService } from "./terminal/terminal.service.ts";
+import { askedIntervalMs, createAskedTunnelsService } from "./tunnels/asked-tunnels.service.ts";
 import { tunnelRoutes } from "./tunnels/tunnels.routes.ts";
 import { createTunnelsService } from "./tunnels/tunnels.service.ts";
 import { webTunnelRoutes } from "./web-tunnels/web-tunnels.routes.ts";
@@ -213,9 +215,11 @@ export function createServices(
   const templateContent = createTemplateContentService({ store, gitSync, desiredState });
   const secrets = createSecretsService({ store, secretVault, audit, bus });
 
-  const remoteAccess = createRemoteAccessService({ store, audit, bus });
+  const tunnelPorts = createTunnelPorts({ store, bus, ports: options.tunnelPorts });
+  const askedTunnels = createAskedTunnelsService({ store, bus, ports: tunnelPorts, logger });
+  const remoteAccess = createRemoteAccessService({ store, audit, bus, askedTunnels });
   const connects = createConnectService({ store, deviceStreams, audit, logger });
-  const tunnels = createTunnelsService({ store, bus, audit, ports: options.tunnelPorts });
+  const tunnels = createTunnelsService({ store, bus, audit, ports: tunnelPorts });
   const { identify, site } = options;
   const webTunnels = createWebTunnelsService({ store, identify, bus, audit, logger, site });
   const { tunnelHost = "0.0.0.0" } = options;
@@ -266,6 +270,7 @@ export function createServices(
       { name: "the device directory", loop: directory.loop, intervalMs: directory.loopIntervalMs },
       { name: "the fleet's history", ...history },
       { name: "commands", loop: dispatcher.loop, intervalMs: dispatcher.intervalMs },
+      { name: "tunnels of devices", loop: askedTunnels.loop, intervalMs: askedIntervalMs },
       { name: "web tunnels", loop: webTunnels.loop, intervalMs: expiryIntervalMs },
       { name: "device overlays", loop: overlayLoop, intervalMs: overlayIntervalMs },
     ],

@@ -278,7 +278,9 @@ export function createSamples(api: ApiFixture): Record<string, MakeSample> {
       const organization = await store.organizations.find(organizationId);
       const isNone = (organization?.remoteAccess?.clusterApi.viewer ?? "none") === "none";
       const others = { operator: "view", admin: "edit", owner: "edit" };
-      return { body: { clusterApi: { viewer: isNone ? "view" : "none", ...others }, terminal: null } };
+      const deviceTunnels = { allowFrom: ["127.0.0.0/8"] };
+      const clusterApi = { viewer: isNone ? "view" : "none", ...others };
+      return { body: { clusterApi, terminal: null, deviceTunnels } };
     },
     listOrganizations: () => ({}),
     createPlatformOrganization: () => ({ body: { name: newId("organization") } }),

@@ -125,7 +125,9 @@ async function startParts(options: StandaloneOptions, parts: PartList): Promise<
       drainMoveMs: config.redisUrl === undefined ? 0 : config.drainSeconds * 1_000,
       rebalancePercent: config.redisUrl === undefined ? 0 : config.rebalancePercent,
     },
-    ...(config.tunnelPorts === undefined ? {} : { tunnels: { host: config.tunnelHost } }),
+    ...(config.tunnelPorts === undefined
+      ? {}
+      : { tunnels: { host: config.tunnelHost, ports: config.tunnelPorts } }),
   });
   // Before the connector, which says where it is reached; and it outlives the sessions that it leads to.
   const relay =

@@ -49,6 +49,25 @@ export function createTunnelRepository({ tunnels }: Models) {
       return tunnels.find({ deviceId: { $in: deviceIds } }).lean<Tunnel[]>();
     },
 
+    /** Those that devices asked for, of all these devices and whatever their organisation. */
+    async askedByDevices(deviceIds: string[]): Promise<Tunnel[]> {
+      return tunnels.find({ deviceId: { $in: deviceIds }, requestedBy: "device" }).lean<Tunnel[]>();
+    },
+
+    /** Those that devices of an organisation asked for, the newest first. */
+    async listAsked(organizationId: string, page: PageOf): Promise<Tunnel[]> {
+      return newestFirst({ organizationId, requestedBy: "device" }, page);
+    },
+
+    /** Organisations whose devices asked for tunnels that are still there. */
+    async organizationsAsked(): Promise<string[]> {
+      const found = await tunnels.aggregate<{ _id: string }>([
+        { $match: { requestedBy: "device" } },
+        { $group: { _id: "$organizationId" } },
+      ]);
+      return found.map(({ _id }) => _id);
+    },
+
     /** Those that a connector says it listens for, now or in a former life. */
     async claimedBy(connectorId: string): Promise<Tunnel[]> {
       return tunnels.find({ connectorId }).lean<Tunnel[]>();

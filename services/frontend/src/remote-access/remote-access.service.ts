@@ -3,6 +3,7 @@ import type { Organization, RemoteAccess, Store } from "@rciots/store";
 import { difference, type Acting, type Audit } from "../audit/audit.ts";
 import type { Member } from "../auth/caller.ts";
 import { changesOf, changeVersioned } from "../http/optimistic-change.ts";
+import type { AskedTunnelsService } from "../tunnels/asked-tunnels.service.ts";
 
 export type RemoteAccessService = ReturnType<typeof createRemoteAccessService>;
 type Settings = Required<Omit<RemoteAccess, "version">>;
@@ -10,6 +11,7 @@ type Settings = Required<Omit<RemoteAccess, "version">>;
 const nobody: Required<RemoteAccess> = {
   clusterApi: { viewer: "none", operator: "none", admin: "none", owner: "none" },
   terminal: null,
+  deviceTunnels: null,
   version: 0,
 };
 
@@ -21,13 +23,14 @@ export const remoteAccessOf = ({
   ...remoteAccess,
 });
 
-/** What an organisation lets its people do on devices. Each device has a limit of its own besides. */
+/** What an organisation lets its people do on devices, and devices ask for. Each device has a limit of its own besides. */
 export function createRemoteAccessService(options: {
   store: Pick<Store, "organizations">;
   audit: Audit;
   bus: Bus;
+  askedTunnels: Pick<AskedTunnelsService, "enforce">;
 }) {
-  const { store, audit, bus } = options;
+  const { store, audit, bus, askedTunnels } = options;
 
   async function get(organizationId: string): Promise<Required<RemoteAccess>> {
     const organization = await store.organizations.find(organizationId);
@@ -59,12 +62,14 @@ export function createRemoteAccessService(options: {
       await audit.record(acting, {
         organizationId,
         kind: "remote-access.changed",
-        message: "It was changed what the organisation's people may do on devices.",
+        message:
+          "It was changed what the organisation's people may do on devices, or what devices may ask for.",
         severity: "warning",
-        details: difference(before, after, ["clusterApi", "terminal"]),
+        details: difference(before, after, ["clusterApi", "terminal", "deviceTunnels"]),
       });
       // Whoever is at a device with what was taken away loses it.
       bus.publish("organization:changed", { organizationId });
+      await askedTunnels.enforce(acting, organizationId, after.deviceTunnels);
       return after;
     },
   };

@@ -29,7 +29,10 @@ export const tunnelSchema = z
       receivedBytes: z.number(),
       lastUsedAt: z.iso.datetime().nullable(),
     }),
-    createdBy: z.string(),
+    requestedBy: z
+      .enum(["person", "device"])
+      .describe("`device`: its agent asked for it; closed, it comes back when the device asks again."),
+    createdBy: z.string().describe("The person or the device."),
     createdAt: z.iso.datetime(),
     version: z.number(),
   })
@@ -44,6 +47,7 @@ export function viewTunnel(
     closesAt,
     createdAt,
     usage,
+    requestedBy = "person" as const,
     ...rest
   }: Tunnel,
   presence: Pick<Presence, "online"> | undefined,
@@ -52,6 +56,7 @@ export function viewTunnel(
   return {
     id: _id,
     ...rest,
+    requestedBy,
     state: isThere ? rest.state : "waiting",
     message: isThere ? rest.message : null,
     closesAt: closesAt?.toISOString() ?? null,

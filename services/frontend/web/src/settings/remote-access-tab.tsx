@@ -19,6 +19,8 @@ import { PageLoading } from "../components/page-loading.tsx";
 import { ProblemAlert } from "../components/problem-alert.tsx";
 import { useToasts } from "../components/toasts.ts";
 import { useMay, type Role } from "../session/session.ts";
+import { networksOf } from "../tunnels/tunnel-words.ts";
+import { DeviceTunnelsSection, type DeviceTunnelsDraft } from "./device-tunnels-section.tsx";
 
 type RemoteAccess = Schema<"RemoteAccess">;
 type ClusterAccess = RemoteAccess["clusterApi"][Role];
@@ -58,6 +60,13 @@ const terminals = {
   owner: "Owners",
 } as const;
 
+const draftOf = ({ deviceTunnels }: RemoteAccess): DeviceTunnelsDraft => ({
+  isAllowed: deviceTunnels !== null,
+  networks: deviceTunnels?.allowFrom.join("\n") ?? "",
+});
+const deviceTunnelsOf = ({ isAllowed, networks }: DeviceTunnelsDraft): RemoteAccess["deviceTunnels"] =>
+  isAllowed ? { allowFrom: networksOf(networks) } : null;
+
 function RemoteAccessForm({ settings, version }: Versioned): ReactNode {
   const api = useApi();
   const queries = useQueryClient();
@@ -65,12 +74,14 @@ function RemoteAccessForm({ settings, version }: Versioned): ReactNode {
   const may = useMay("owner");
   const [clusterApi, setClusterApi] = useState(settings.clusterApi);
   const [terminal, setTerminal] = useState(settings.terminal);
+  const [ofDevices, setOfDevices] = useState(draftOf(settings));
+  const wanted: RemoteAccess = { clusterApi, terminal, deviceTunnels: deviceTunnelsOf(ofDevices) };
   const save = useMutation({
     mutationFn: () =>
       unwrap(
         api.PUT("/api/v1/organization/remote-access", {
           headers: ifMatch(version),
-          body: { clusterApi, terminal },
+          body: wanted,
         }),
       ),
     async onSuccess() {
@@ -78,7 +89,8 @@ function RemoteAccessForm({ settings, version }: Versioned): ReactNode {
       await queries.invalidateQueries({ queryKey: ["remote-access"] });
     },
   });
-  const isChanged = JSON.stringify({ clusterApi, terminal }) !== JSON.stringify(settings);
+  const isWhole = wanted.deviceTunnels === null || wanted.deviceTunnels.allowFrom.length > 0;
+  const isChanged = isWhole && JSON.stringify(wanted) !== JSON.stringify(settings);
   return (
     <Form
       isWidthLimited
@@ -88,8 +100,8 @@ function RemoteAccessForm({ settings, version }: Versioned): ReactNode {
       }}
     >
       <p>
-        What people may do on devices. It takes force at once, also for what is open, and only on devices
-        whose agent allows it too. {!may && "Owners can change it."}
+        What people may do on devices, and what devices may ask for. It takes force at once, also for what is
+        open, and only on devices whose agent allows it too. {!may && "Owners can change it."}
       </p>
       <FormSection title="Terminals" titleElement="h2">
         <FormGroup label="Who opens terminals" fieldId="remote-terminal">
@@ -135,6 +147,7 @@ function RemoteAccessForm({ settings, version }: Versioned): ReactNode {
           </FormGroup>
         ))}
       </FormSection>
+      <DeviceTunnelsSection draft={ofDevices} isDisabled={!may} onChange={setOfDevices} />
       <ProblemAlert error={save.error} title="Remote access could not be saved" />
       {may && (
         <ActionGroup>
@@ -147,7 +160,7 @@ function RemoteAccessForm({ settings, version }: Versioned): ReactNode {
   );
 }
 
-/** What the organisation's people may do on devices. */
+/** What the organisation's people may do on devices, and its devices may ask for. */
 export function RemoteAccessTab(): ReactNode {
   const api = useApi();
   const query = useQuery({

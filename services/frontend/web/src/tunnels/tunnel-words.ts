@@ -26,6 +26,10 @@ export function commandOf({ port, listenHost, protocol }: Tunnel, host: string):
   }
 }
 
+/** Rather than by a person. */
+export const isAskedByDevice = (way: Way): boolean =>
+  way.kind === "port" && way.tunnel.requestedBy === "device";
+
 const units = ["B", "KiB", "MiB", "GiB", "TiB"];
 
 export function bytesInWords(bytes: number): string {

@@ -8,7 +8,7 @@ import { TimeAgo } from "../components/time-ago.tsx";
 import { useMay } from "../session/session.ts";
 import { NetworksModal } from "./networks-modal.tsx";
 import { useCheckTarget, useCloseWay, type Tunnel, type Way } from "./tunnel-queries.ts";
-import { commandOf, placeOf, trafficOf } from "./tunnel-words.ts";
+import { commandOf, isAskedByDevice, placeOf, trafficOf } from "./tunnel-words.ts";
 
 const colors = { open: "green", opening: "blue", waiting: "grey", failed: "red" } as const;
 const words = { open: "Open", opening: "Opening", waiting: "Device away", failed: "Failed" };
@@ -66,6 +66,8 @@ function CloseWay({ way, onClose }: { way: Way; onClose: () => void }): ReactNod
       {live > 0
         ? `${live === 1 ? "One connection is" : `${live} connections are`} open through it and will be cut.`
         : "Whoever uses it is cut. Another one can be opened at any time."}
+      {isAskedByDevice(way) &&
+        " The device asked for it, and asks again when it connects anew: whether devices may is set under remote access."}
     </ConfirmModal>
   );
 }
@@ -88,7 +90,14 @@ export function WaysTable({ ways, names }: WaysTableProps): ReactNode {
       onClick: () => check.mutate({ deviceId: way.tunnel.deviceId, target: way.tunnel.target }),
     },
     ...(way.kind === "port"
-      ? [{ title: "Change who may connect", onClick: () => setChanging(way.tunnel) }]
+      ? [
+          {
+            title: "Change who may connect",
+            ...(isAskedByDevice(way)
+              ? { isAriaDisabled: true, description: "Set under remote access for all that devices ask for" }
+              : { onClick: () => setChanging(way.tunnel) }),
+          },
+        ]
       : []),
     { isSeparator: true },
     { title: "Close", isDanger: true, onClick: () => setClosing(way) },
@@ -115,6 +124,7 @@ export function WaysTable({ ways, names }: WaysTableProps): ReactNode {
                 <Td dataLabel="Leads to" modifier="breakWord">
                   <code>{placeOf(target)}</code>
                   {name !== "" && <div className="rciots-muted">{name}</div>}
+                  {isAskedByDevice(way) && <div className="rciots-muted">Asked for by the device</div>}
                 </Td>
                 {names !== undefined && (
                   <Td dataLabel="Device" modifier="breakWord">

@@ -1,0 +1,9 @@
+export {
+  createTunnelPorts,
+  type NewTunnel,
+  type PortRange,
+  type SyncedTunnel,
+  type TunnelDevice,
+  type TunnelPorts,
+} from "./tunnel-ports.ts";
+export { closedTunnelDetails, tunnelDetails } from "./tunnel-details.ts";
