@@ -1,6 +1,6 @@
 export {
   createTunnelPorts,
-  type NewTunnel,
+  type WantedTunnel,
   type PortRange,
   type SyncedTunnel,
   type TunnelDevice,

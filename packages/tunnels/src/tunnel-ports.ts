@@ -10,7 +10,7 @@ export interface PortRange {
 
 export type TunnelDevice = Pick<Device, "_id" | "organizationId" | "presence">;
 
-export interface NewTunnel
+export interface WantedTunnel
   extends
     Pick<
       Tunnel,
@@ -42,7 +42,7 @@ export interface TunnelPorts {
    */
   open(
     device: TunnelDevice,
-    wanted: NewTunnel,
+    wanted: WantedTunnel,
   ): Promise<{ tunnel: Tunnel; synced: SyncedTunnel | undefined }>;
   /** Asks the connector to listen, or not to, as the store says; undefined where no connector answers. */
   sync(device: TunnelDevice, tunnelId: string): Promise<SyncedTunnel | undefined>;

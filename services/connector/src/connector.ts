@@ -283,7 +283,7 @@ export function createConnector(options: ConnectorOptions): Connector {
     ticketKeys.loop.start();
     tunnels?.loop.start();
     rebalancing?.loop.start();
-    askedTunnels.loop.start();
+    askedTunnels.start();
     presence.announce();
     logger.info({ connectorId, address: edge.address() }, "connector listens for devices");
   }
@@ -316,7 +316,7 @@ export function createConnector(options: ConnectorOptions): Connector {
       patrol.loop.stop(),
       ticketKeys.loop.stop(),
       rebalancing?.loop.stop(),
-      askedTunnels.loop.stop(),
+      askedTunnels.stop(),
     ]);
     await tunnels?.stop();
     await edge?.close();

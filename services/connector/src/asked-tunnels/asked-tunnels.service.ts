@@ -1,13 +1,14 @@
 import { tunnelRequestCapability, type AskedTunnel, type AskedTunnelAnswer } from "@rciots/protocol";
 import {
   AppError,
+  createBackoff,
   createBatcher,
   createLoop,
   errorMessage,
   newId,
+  sleep,
   type Bus,
   type Logger,
-  type Loop,
 } from "@rciots/runtime";
 import type { Organization, Store } from "@rciots/store";
 import type { TunnelPorts } from "@rciots/tunnels";
@@ -18,13 +19,14 @@ import { createTunnelSettler, type TunnelSetting } from "./tunnel-settler.ts";
 
 /** Tunnels that devices ask for themselves. */
 export interface AskedTunnels {
-  loop: Loop;
+  start(): void;
   /** Makes what is missing of all that a device wants, and closes what it does not want any more. @throws AppError `busy` */
   ask(session: Session, asked: readonly AskedTunnel[]): Promise<AskedTunnelAnswer[]>;
   /** Of a device that asks for none, nothing stays that it asked for before. Never rejects. */
   deviceLive(session: Session): void;
   /** What its devices may ask for may be another thing now. Never rejects. */
   organizationChanged(organizationId: string): void;
+  stop(): Promise<void>;
 }
 
 const leaseMs = 30_000;
@@ -61,6 +63,7 @@ export function createAskedTunnels(options: {
 }): AskedTunnels {
   const { store, registry, logger } = options;
   const settle = createTunnelSettler(options);
+  const stopping = new AbortController();
   /** The setting that a session was last answered by. */
   const answeredBy = new WeakMap<Session, string>();
 
@@ -117,8 +120,19 @@ export function createAskedTunnels(options: {
     },
   });
 
+  /** For as long as it takes: another session of the device may be at it still. */
   async function closeLeftovers(session: Session): Promise<void> {
-    if (await leftovers.add(session.identity.deviceId)) await ask(session, []);
+    const backoff = createBackoff({ minMs: 1_000, maxMs: 60_000 });
+    while (session.state === "live" && !stopping.signal.aborted) {
+      try {
+        if (await leftovers.add(session.identity.deviceId)) await ask(session, []);
+        return;
+      } catch (error) {
+        const { deviceId } = session.identity;
+        logger.warn({ deviceId, error: errorMessage(error) }, "tunnels of a device could not be closed yet");
+        await sleep(Math.max(100, backoff.next()), stopping.signal);
+      }
+    }
   }
 
   /** Tells those devices that were answered by another setting than there is now: of one organisation, or of all. */
@@ -145,17 +159,10 @@ export function createAskedTunnels(options: {
   });
 
   return {
-    loop,
+    start: loop.start,
     ask,
     deviceLive(session) {
-      if (asksForTunnels(session)) return;
-      closeLeftovers(session).catch((error: unknown) => {
-        const { deviceId } = session.identity;
-        logger.warn(
-          { deviceId, error: errorMessage(error) },
-          "tunnels that a device asked for were not closed yet",
-        );
-      });
+      if (!asksForTunnels(session)) void closeLeftovers(session);
     },
     organizationChanged(organizationId) {
       tellOfChanges(organizationId).catch((error: unknown) => {
@@ -165,6 +172,10 @@ export function createAskedTunnels(options: {
         );
         loop.nudge();
       });
+    },
+    async stop() {
+      stopping.abort();
+      await loop.stop();
     },
   };
 }
