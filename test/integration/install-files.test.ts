@@ -96,6 +96,21 @@ describe("when the agent's manifests are made from its chart", function () {
     assert.deepEqual(others, objects);
   });
 
+  it("has the agent ask for tunnels, and allow what they lead to", async () => {
+    const values = {
+      platformUrl: "https://enroll.example.com",
+      tunnels: ["2222:10.0.0.7:22", "[::1]:8080:[fd00::7]:80"],
+      tunnelAllow: ["10.0.0.7:22", "[fd00::7]:80"],
+    };
+    const objects = keyed(await renderChart(helm, { values }));
+    const env = JSON.stringify(objects["Deployment rciots-agent/rciots-agent"]);
+    for (const [name, entries] of [
+      ["RCIOTS_TUNNEL", values.tunnels],
+      ["RCIOTS_TUNNEL_ALLOW", values.tunnelAllow],
+    ] as const)
+      assert.ok(env.includes(JSON.stringify({ name, value: entries.join(",") })), env);
+  });
+
   it("refuses values that can't be meant", async () => {
     const platformUrl = "https://enroll.example.com";
     for (const [values, fault] of [
@@ -106,6 +121,8 @@ describe("when the agent's manifests are made from its chart", function () {
       [{ platformUrl, namespaces: ["Shop"] }, /namespaces/],
       [{ platformUrl, namespaces: ["rciots-agent"] }, /holds the agent and its identity/],
       [{ platformUrl, caFingerprint: "AB:CD" }, /caFingerprint/],
+      [{ platformUrl, tunnels: ["2222:22,80"] }, /tunnels/],
+      [{ platformUrl, tunnelAllow: [] }, /tunnelAllow/],
     ] as const)
       await assert.rejects(renderChart(helm, { values }), fault, JSON.stringify(values));
   });
