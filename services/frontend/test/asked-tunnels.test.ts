@@ -115,7 +115,7 @@ describe("when an organisation says whether its devices may ask for tunnels", ()
     const synced: string[] = [];
     const end = api.bus.serve("tunnel:sync", "con_test", async ({ tunnelId }) => {
       synced.push(tunnelId);
-      return { state: "open", message: null };
+      return { state: "open" as const, message: null };
     });
     await set(settings({ allowFrom: ["192.0.2.0/24"] }));
     assert.deepEqual((await find(asked))?.allowFrom, ["192.0.2.0/24"]);

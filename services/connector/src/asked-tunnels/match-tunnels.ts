@@ -9,10 +9,10 @@ export interface MatchedTunnels {
   surplus: Tunnel[];
 }
 
-const isSame = ({ target, port, listenHost = null }: AskedTunnel, tunnel: Tunnel): boolean =>
+const isSame = ({ target, port, listenHost }: AskedTunnel, tunnel: Tunnel): boolean =>
   tunnel.target.host === target.host &&
   tunnel.target.port === target.port &&
-  tunnel.listenHost === listenHost &&
+  tunnel.listenHost === (listenHost ?? null) &&
   (port === undefined || tunnel.port === port);
 
 /** A tunnel that may have any port keeps the one that it has, unless another one asks for that very port. */

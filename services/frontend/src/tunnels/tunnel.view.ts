@@ -47,7 +47,7 @@ export function viewTunnel(
     closesAt,
     createdAt,
     usage,
-    requestedBy = "person" as const,
+    requestedBy,
     ...rest
   }: Tunnel,
   presence: Pick<Presence, "online"> | undefined,
@@ -56,7 +56,7 @@ export function viewTunnel(
   return {
     id: _id,
     ...rest,
-    requestedBy,
+    requestedBy: requestedBy ?? "person",
     state: isThere ? rest.state : "waiting",
     message: isThere ? rest.message : null,
     closesAt: closesAt?.toISOString() ?? null,
