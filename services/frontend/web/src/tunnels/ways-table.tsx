@@ -67,7 +67,7 @@ function CloseWay({ way, onClose }: { way: Way; onClose: () => void }): ReactNod
         ? `${live === 1 ? "One connection is" : `${live} connections are`} open through it and will be cut.`
         : "Whoever uses it is cut. Another one can be opened at any time."}
       {isAskedByDevice(way) &&
-        " The device asked for it, and asks again when it connects anew: whether devices may is set under remote access."}
+        " The device asked for it, and asks again when it connects anew. Whether devices may ask is set under remote access."}
     </ConfirmModal>
   );
 }
