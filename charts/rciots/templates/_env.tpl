@@ -12,6 +12,8 @@
   value: {{ (last .).drainSeconds | quote }}
 - name: RCIOTS_EVENT_RETENTION
   value: {{ $root.Values.eventRetention | quote }}
+- name: RCIOTS_CONNECTION_RETENTION
+  value: {{ $root.Values.connectionRetention | quote }}
 - name: RCIOTS_LOG_LEVEL
   value: {{ $root.Values.logLevel | quote }}
 {{- end }}

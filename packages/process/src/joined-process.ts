@@ -76,6 +76,7 @@ export async function startJoinedProcess(options: {
     mongodbUri: string;
     redisUrl: string;
     eventRetentionMs: number;
+    connectionRetentionMs: number;
     healthHost?: string | undefined;
     healthPort: number;
   };
@@ -105,8 +106,8 @@ export async function startJoinedProcess(options: {
   });
 
   async function begin(): Promise<void> {
-    const { mongodbUri: uri, eventRetentionMs } = config;
-    const store = await openStore({ uri, eventRetentionMs, metrics }, parts);
+    const { mongodbUri: uri, eventRetentionMs, connectionRetentionMs } = config;
+    const store = await openStore({ uri, eventRetentionMs, connectionRetentionMs, metrics }, parts);
     const { bus, tryLimits, fault } = await openRedisBus({ url: config.redisUrl, store, logger }, parts);
     metrics.watchBus(() => fault() === undefined);
     ready.set("store", () => checkStore(store, logger));

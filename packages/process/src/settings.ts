@@ -24,6 +24,16 @@ export const sharedSettings = {
       maxMs: 3_650 * dayMs,
     }),
   ),
+  connectionRetentionMs: config.required(
+    config.duration({
+      env: "RCIOTS_CONNECTION_RETENTION",
+      about: "How long the audit log keeps single connections, at most as long as the rest",
+      fallback: 90 * dayMs,
+      fallbackText: "90d",
+      minMs: dayMs,
+      maxMs: 3_650 * dayMs,
+    }),
+  ),
   logLevel: config.required(
     config.oneOf<LogLevel>({
       env: "RCIOTS_LOG_LEVEL",

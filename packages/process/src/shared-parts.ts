@@ -19,11 +19,17 @@ export const vaultOf = (keyText: string): Vault => createVault({ masterKeys: par
 /** The numbers of this process, of whatever service it runs. */
 export const openMetrics = (): Metrics => createMetrics({ version: manifest.version });
 
+/** How long what happened is kept. */
+export interface Retention {
+  eventRetentionMs: number;
+  connectionRetentionMs: number;
+}
+
 export async function openStore(
-  { uri, eventRetentionMs, metrics }: { uri: string; eventRetentionMs: number; metrics: Metrics },
+  { metrics, ...options }: { uri: string; metrics: Metrics } & Retention,
   parts: PartList,
 ): Promise<Store> {
-  const store = measureStore(await createStore({ uri, eventRetentionMs }), metrics.observeStore);
+  const store = measureStore(await createStore(options), metrics.observeStore);
   parts.add({ name: "store", stop: store.close });
   metrics.watchStore(store.ping);
   return store;

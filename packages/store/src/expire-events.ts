@@ -1,6 +1,6 @@
 import type { Models } from "./models.ts";
 
-type EventCollection = Models["events"]["collection"];
+type EventCollection = Models["events" | "connectionEvents"]["collection"];
 
 const indexName = "at_1";
 

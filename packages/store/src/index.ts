@@ -5,6 +5,14 @@ export type { OrganizationCounts, OrganizationFilter } from "./repositories/orga
 export type { UserFilter } from "./repositories/user-directory.repository.ts";
 export { measureStore } from "./measure-store.ts";
 export { createStore, type Store } from "./store.ts";
+export {
+  connectionLogIntervalMs,
+  createConnectionLog,
+  type ConnectionLog,
+  type ConnectionNote,
+  type SeenConnection,
+} from "./connection-log/connection-log.ts";
+export type { AskedConnection } from "./connection-log/connection-events.ts";
 export type { RevisionAdvance } from "./repositories/device-revisions.repository.ts";
 export type {
   DeviceChange,

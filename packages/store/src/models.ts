@@ -431,7 +431,8 @@ export interface Event {
   kind: string;
   severity: "info" | "warning" | "error";
   actor: {
-    kind: "user" | "api-token" | "device" | "platform" | "provisioning-token";
+    /** `address`: somebody of whom no more is known. */
+    kind: "user" | "api-token" | "device" | "platform" | "provisioning-token" | "address";
     id: string;
     name: string;
   };
@@ -1062,6 +1063,8 @@ const event = new Schema<Event>(
 );
 event.index({ organizationId: 1, _id: -1 });
 event.index({ deviceId: 1, _id: -1 });
+/** Apart from the others, because there may be so many more of them. */
+const connectionEvent = event.clone();
 
 const fleetSample = new Schema<FleetSample>(
   { _id: id, organizationId: id, at: date, total: number, online: number, healthy: number },
@@ -1292,6 +1295,7 @@ export function createModels(connection: Connection) {
     blobs: connection.model("Blob", blob, "blobs"),
     blobChunks: connection.model("BlobChunk", blobChunk, "blobChunks"),
     events: connection.model("Event", event, "events"),
+    connectionEvents: connection.model("ConnectionEvent", connectionEvent, "connectionEvents"),
     fleetSamples: connection.model("FleetSample", fleetSample, "fleetSamples"),
     leases: connection.model("Lease", lease, "leases"),
     signingRequests: connection.model("SigningRequest", signingRequest, "signingRequests"),

@@ -30,7 +30,9 @@ import { createTemplateRepository } from "./repositories/templates.repository.ts
 import { createWebTunnelRepository } from "./repositories/web-tunnels.repository.ts";
 import { createTunnelRepository } from "./repositories/tunnels.repository.ts";
 
-const defaultEventRetentionMs = 400 * 86_400_000;
+const dayMs = 86_400_000;
+const defaultEventRetentionMs = 400 * dayMs;
+const defaultConnectionRetentionMs = 90 * dayMs;
 
 /** Connects to a MongoDB (or the embedded one), builds the indexes, and offers the repositories. */
 export async function createStore(options: {
@@ -38,6 +40,8 @@ export async function createStore(options: {
   maxPoolSize?: number;
   /** How long events are kept; default 400 days: a year can be looked at as a whole. */
   eventRetentionMs?: number;
+  /** How long those are kept that tell of single connections, of which there may be many; default 90 days. */
+  connectionRetentionMs?: number;
 }) {
   const connection = await createConnection(options.uri, {
     autoIndex: false,
@@ -47,7 +51,10 @@ export async function createStore(options: {
   }).asPromise();
   const models = createModels(connection);
   for (const model of Object.values(models)) await model.createIndexes();
-  await expireEvents(models.events.collection, options.eventRetentionMs ?? defaultEventRetentionMs);
+  const { eventRetentionMs = defaultEventRetentionMs } = options;
+  const { connectionRetentionMs = defaultConnectionRetentionMs } = options;
+  await expireEvents(models.events.collection, eventRetentionMs);
+  await expireEvents(models.connectionEvents.collection, Math.min(connectionRetentionMs, eventRetentionMs));
   return {
     accountLinks: createAccountLinkRepository(models),
     accounts: createAccountRepository(models),

@@ -250,6 +250,33 @@ describeStore("platform", (context) => {
       assert.deepEqual(await list({ from: new Date(0), to: new Date(1) }), []);
     });
 
+    it("keeps single connections apart, and lists them among the others where they are wanted", async () => {
+      const { events } = context.store;
+      const organizationId = newId("org");
+      const kinds = ["device.online", "connection.opened", "connect.opened", "connection.refused"];
+      for (const [index, kind] of kinds.entries()) {
+        const event = newEvent(organizationId, { kind, _id: newId("evt", index + 1), at: at(index + 1) });
+        await (index < 2 ? events.append(event) : events.appendMany([event]));
+      }
+      const list = async (filter: object) =>
+        (await events.list({ organizationId, limit: 10, ...filter })).map(({ kind }) => kind);
+      assert.deepEqual(await list({}), kinds.toReversed());
+      assert.deepEqual(await list({ limit: 2 }), ["connection.refused", "connect.opened"]);
+      const [, second] = await events.list({ organizationId, limit: 2 });
+      assert.deepEqual(await list({ before: second?._id }), ["connection.opened", "device.online"]);
+      assert.deepEqual(await list({ withoutConnections: true }), ["connect.opened", "device.online"]);
+      assert.deepEqual(await list({ kindPrefixes: ["connection."] }), [
+        "connection.refused",
+        "connection.opened",
+      ]);
+      assert.deepEqual(await list({ kindPrefixes: ["connect."] }), ["connect.opened"]);
+      assert.deepEqual(await list({ kinds: ["connection.opened"], kindPrefixes: ["device."] }), [
+        "connection.opened",
+        "device.online",
+      ]);
+      assert.deepEqual(await list({ kinds: ["connection.opened"], withoutConnections: true }), []);
+    });
+
     it("pages through all of them once while others are appended", async () => {
       const { events } = context.store;
       const organizationId = newId("org");

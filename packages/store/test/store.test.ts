@@ -36,6 +36,7 @@ describeOnDatabases("store: as a whole", (start) => {
         );
       assert.deepEqual(await expiring("sessions"), [["expiresAt", 0]]);
       assert.deepEqual(await expiring("events"), [["at", 34_560_000]]);
+      assert.deepEqual(await expiring("connectionEvents"), [["at", 7_776_000]]);
       for (const name of ["devices", "leases", "certificates", "deviceRevisions"])
         assert.deepEqual(await expiring(name).catch(() => []), [], `${name} are kept`);
       const unique = async (name: string) =>
@@ -49,15 +50,18 @@ describeOnDatabases("store: as a whole", (start) => {
     });
 
     it("keeps events as long as it is told now, whatever it was told before", async () => {
-      const span = async () =>
-        (await database.db.collection("events").indexes()).find(({ name }) => name === "at_1")
+      const span = async (collection = "events") =>
+        (await database.db.collection(collection).indexes()).find(({ name }) => name === "at_1")
           ?.expireAfterSeconds;
       const start = (eventRetentionMs?: number) =>
         createStore({ uri: database.uri, maxPoolSize: 2, ...(eventRetentionMs && { eventRetentionMs }) });
       const others = await Promise.all([1, 2].map(() => start(86_400_000)));
       assert.equal(await span(), 86_400);
+      // Single connections are never kept longer than the rest.
+      assert.equal(await span("connectionEvents"), 86_400);
       others.push(await start());
       assert.equal(await span(), 34_560_000);
+      assert.equal(await span("connectionEvents"), 7_776_000);
       await Promise.all(others.map((other) => other.close()));
     });
 

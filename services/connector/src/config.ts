@@ -39,6 +39,7 @@ export const settings = {
   ...healthSettings,
   ...drainSettings,
   eventRetentionMs: joinedSettings.eventRetentionMs,
+  connectionRetentionMs: joinedSettings.connectionRetentionMs,
   logLevel: joinedSettings.logLevel,
 } as const;
 

@@ -112,6 +112,7 @@ export const settings = {
   ...healthSettings,
   ...drainSettings,
   eventRetentionMs: joinedSettings.eventRetentionMs,
+  connectionRetentionMs: joinedSettings.connectionRetentionMs,
   logLevel: joinedSettings.logLevel,
 } as const;
 

@@ -65,6 +65,28 @@ describe("when the audit log is searched", () => {
     );
   });
 
+  it("has single connections, which can be left out, and which the overview leaves out", async () => {
+    const from = { kind: "address" as const, id: "203.0.113.5", name: "203.0.113.5" };
+    const own = await api.createOrganization();
+    const reader = await api.signInAs("viewer", own);
+    const append = (kind: string) =>
+      api.store.events.append({ organizationId: own, kind, message: kind, actor: from });
+    await append("device.enrolled");
+    for (let index = 0; index < 15; index += 1) await append("connection.opened");
+    const count = async (query: string): Promise<number> =>
+      (await api.call(`GET /events?${query}`, { as: reader })).body.items.length as number;
+    assert.equal(await count("limit=50"), 16);
+    assert.equal(await count("limit=50&connections=false"), 1);
+    assert.equal(await count("limit=50&kind=connection.*&actor=203.0.113.5"), 15);
+    const overview = await api.call("GET /overview", { as: reader });
+    assert.deepEqual(
+      overview.body.events.map(({ kind }: { kind: string }) => kind),
+      ["device.enrolled"],
+    );
+    const exported = await api.call("GET /events/export?format=ndjson", { as: reader });
+    assert.equal((exported.body as string).match(/"kind":"connection.opened"/g)?.length, 15);
+  });
+
   it("is filtered on its further pages too", async () => {
     const { nextCursor } = (await api.call("GET /events?kind=device.*&limit=1", { as: viewer })).body;
     assert.deepEqual(await kinds(`kind=device.*&limit=1&cursor=${nextCursor as string}`), [

@@ -86,9 +86,11 @@ async function startParts(options: StandaloneOptions, parts: PartList): Promise<
   const vault = await keyOf(config.masterKey, "master.key");
   const caVault = await keyOf(config.caKey, "ca.key");
 
-  const { mongodbUri = await startEmbedded(dataDir, logger, parts), eventRetentionMs } = config;
+  const { mongodbUri = await startEmbedded(dataDir, logger, parts) } = config;
+  const { eventRetentionMs, connectionRetentionMs } = config;
   const metrics = openMetrics();
-  const store = await openStore({ uri: mongodbUri, eventRetentionMs, metrics }, parts);
+  const retention = { eventRetentionMs, connectionRetentionMs };
+  const store = await openStore({ uri: mongodbUri, ...retention, metrics }, parts);
   const { bus, tryLimits, connectorId, busFault } = await openBus({ config, store, logger, parts });
   const deviceHost = config.deviceHost ?? anyAddress();
   const enroll = createEnroll({

@@ -1,8 +1,9 @@
 import { newId } from "@rciots/runtime";
 import type { Event, Models } from "../models.ts";
 
+/** `_id` and `at` are given where it happened before it is stored, or may have to be stored again. */
 export type NewEvent = Pick<Event, "organizationId" | "kind" | "actor" | "message"> &
-  Partial<Pick<Event, "deviceId" | "severity" | "details" | "address">>;
+  Partial<Pick<Event, "_id" | "at" | "deviceId" | "severity" | "details" | "address">>;
 
 /** Which events; all that is given must hold. Expressions are escaped by the caller. */
 export interface EventFilter {
@@ -20,6 +21,8 @@ export interface EventFilter {
   from?: Date;
   /** Before. */
   to?: Date;
+  /** Without those that tell of single connections. */
+  withoutConnections?: boolean;
 }
 
 export interface EventQuery extends EventFilter {
@@ -62,6 +65,21 @@ function kindFilter({ kinds, kindPrefixes }: EventFilter): Record<string, unknow
   return { $or: [{ kind: { $in: kinds ?? [] } }, ...beginnings] };
 }
 
+const connectionNoun = "connection.";
+const isOfConnection = ({ kind }: NewEvent): boolean => kind.startsWith(connectionNoun);
+
+/** Where events may lie that the filter finds. */
+function placesOf({ events, connectionEvents }: Models, query: EventFilter): Models["events"][] {
+  const { kinds, kindPrefixes, withoutConnections = false } = query;
+  const beginnings = [...(kinds ?? []), ...(kindPrefixes ?? [])];
+  const areAllMeant = kinds === undefined && kindPrefixes === undefined;
+  const ofConnections = beginnings.filter((each) => each.startsWith(connectionNoun));
+  const places: Models["events"][] = [];
+  if (areAllMeant || ofConnections.length < beginnings.length) places.push(events);
+  if (!withoutConnections && (areAllMeant || ofConnections.length > 0)) places.push(connectionEvents);
+  return places;
+}
+
 function toFilter(query: EventQuery): Record<string, unknown> {
   const { organizationId, deviceId, severity, actorId, actorMatches, messageMatches, from, to } = query;
   const ids = idBounds(query);
@@ -82,22 +100,45 @@ function toFilter(query: EventQuery): Record<string, unknown> {
   };
 }
 
-/** Appends and reads what happened. Events are never changed. */
-export function createEventRepository({ events }: Models) {
+/** Newest first. */
+const byAge = (one: Event, other: Event): number => (one._id < other._id ? 1 : -1);
+
+/**
+ * Appends and reads what happened. Events are never changed. Those of single connections (`connection.*`) lie apart, so
+ * that however many there are they cost those nothing who look for others.
+ */
+export function createEventRepository(models: Models) {
+  /** By where they are kept. */
+  function sorted(added: NewEvent[]): { place: Models["events"]; theirs: Event[] }[] {
+    const places = [
+      { place: models.events, theirs: added.filter((event) => !isOfConnection(event)).map(withDefaults) },
+      { place: models.connectionEvents, theirs: added.filter(isOfConnection).map(withDefaults) },
+    ];
+    return places.filter(({ theirs }) => theirs.length > 0);
+  }
+
   return {
     async append(...added: NewEvent[]): Promise<void> {
-      if (added.length > 0) await events.insertMany(added.map(withDefaults), { ordered: false });
+      for (const { place, theirs } of sorted(added)) await place.insertMany(theirs, { ordered: false });
     },
 
     /** Newest first. */
     async list(query: EventQuery): Promise<Event[]> {
-      return events.find(toFilter(query)).sort({ _id: -1 }).limit(query.limit).lean<Event[]>();
+      const filter = toFilter(query);
+      const pages = await Promise.all(
+        placesOf(models, query).map((place) =>
+          place.find(filter).sort({ _id: -1 }).limit(query.limit).lean<Event[]>(),
+        ),
+      );
+      const [first = [], second] = pages;
+      return second === undefined ? first : [...first, ...second].sort(byAge).slice(0, query.limit);
     },
 
     /** As `append`, for many: the events are complete and typed, and casting each costs more than its insertion. */
     async appendMany(added: NewEvent[]): Promise<void> {
-      if (added.length === 0) return;
-      await events.collection.insertMany(added.map(withDefaults) as never[], { ordered: false });
+      for (const { place, theirs } of sorted(added)) {
+        await place.collection.insertMany(theirs as never[], { ordered: false });
+      }
     },
   };
 }

@@ -30,6 +30,10 @@ export const eventFilterQuery = {
     .describe("Part of the message, in any case; with `^` in front, its beginning."),
   from: dateField.optional().describe("Not before this moment."),
   to: dateField.optional().describe("Before this moment."),
+  connections: z
+    .enum(["true", "false"])
+    .optional()
+    .describe("`false`: without single connections (`connection.*`), of which there may be very many."),
 };
 
 export const deviceIdQuery = { deviceId: idField("dev").optional() };
@@ -54,7 +58,7 @@ function kindFilter(kinds: string[]): Pick<EventFilter, "kinds" | "kindPrefixes"
 
 /** What the store looks for. Throws 400 where the time runs backwards. */
 export function toEventFilter(organizationId: string, input: EventFilterInput): EventFilter {
-  const { kind, severity, deviceId, actor, q } = input;
+  const { kind, severity, deviceId, actor, q, connections } = input;
   const from = input.from === undefined ? undefined : new Date(input.from);
   const to = input.to === undefined ? undefined : new Date(input.to);
   if (from !== undefined && to !== undefined && from >= to) {
@@ -69,5 +73,6 @@ export function toEventFilter(organizationId: string, input: EventFilterInput): 
     ...(q === undefined ? {} : { messageMatches: nameSearch(q, "any-case") }),
     ...(from === undefined ? {} : { from }),
     ...(to === undefined ? {} : { to }),
+    ...(connections === "false" ? { withoutConnections: true } : {}),
   };
 }

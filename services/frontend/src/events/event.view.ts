@@ -8,7 +8,9 @@ export const eventSchema = z
     severity: z.enum(["info", "warning", "error"]),
     deviceId: z.string().nullable(),
     actor: z.object({
-      kind: z.enum(["user", "api-token", "device", "platform", "provisioning-token"]),
+      kind: z
+        .enum(["user", "api-token", "device", "platform", "provisioning-token", "address"])
+        .describe("`address`: somebody of whom no more is known."),
       id: z.string(),
       name: z.string(),
     }),

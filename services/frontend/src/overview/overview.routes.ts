@@ -31,7 +31,7 @@ const overviewSchema = z
     }),
     templates: count,
     provisioningTokens: count,
-    events: z.array(eventSchema).describe("The newest ten."),
+    events: z.array(eventSchema).describe("The newest ten, without single connections."),
     history: z
       .array(z.object({ at: z.iso.datetime(), total: count, online: count, healthy: count }))
       .describe("Active devices over the last 24 hours, in order; a gap where the platform didn't run."),

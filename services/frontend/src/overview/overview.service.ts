@@ -118,7 +118,7 @@ export function createOverviewService(options: {
           store.templates.failedSyncs(organizationId, shownItems),
           store.templates.count(organizationId),
           store.provisioningTokens.count(organizationId),
-          store.events.list({ organizationId, limit: shownEvents }),
+          store.events.list({ organizationId, limit: shownEvents, withoutConnections: true }),
           store.fleetSamples.list(organizationId, since, maxSamples),
         ]);
       return {

@@ -9,6 +9,7 @@ const none: AuditFilter = {
   fromDay: "",
   toDay: "",
   deviceId: "",
+  withConnections: true,
 };
 
 describe("when the audit log is filtered by an address", () => {
@@ -18,6 +19,16 @@ describe("when the audit log is filtered by an address", () => {
     assert.deepEqual(query.kind, ["device.*"]);
     assert.equal(query.from, new Date("2030-01-31T00:00:00").toISOString());
     assert.equal(query.to, new Date("2030-02-01T00:00:00").toISOString());
+  });
+
+  it("leaves single connections out until somebody asks for them", () => {
+    const usual = { ...none, withConnections: false };
+    assert.deepEqual(toQuery(usual), { connections: "false" });
+    assert.deepEqual(toQuery({ ...usual, kinds: ["device.*"] }), {
+      kind: ["device.*"],
+      connections: "false",
+    });
+    assert.deepEqual(toQuery({ ...usual, kinds: ["connection.*"] }), { kind: ["connection.*"] });
   });
 
   it("leaves out what somebody typed into the address that means nothing", () => {

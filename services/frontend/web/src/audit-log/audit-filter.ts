@@ -6,6 +6,9 @@ export type EventQuery = NonNullable<paths["/api/v1/events"]["get"]["parameters"
 /** Of one organisation, or of the accounts of all. */
 export type AuditScope = "organization" | "platform";
 
+/** Of every connection through a tunnel: so many that they are shown when somebody asks for them. */
+export const connectionKinds = "connection.*";
+
 /** Nouns of the events there are, as `kind=noun.*` finds them. */
 export const areas: readonly { value: string; label: string }[] = [
   { value: "device.*", label: "Devices" },
@@ -13,6 +16,14 @@ export const areas: readonly { value: string; label: string }[] = [
   { value: "provisioning-token.*", label: "Provisioning tokens" },
   { value: "command.*", label: "Commands" },
   { value: "script.*", label: "Scripts" },
+  { value: "tunnel.*", label: "Tunnels" },
+  { value: "web-tunnel.*", label: "Web tunnels" },
+  { value: "connect.*", label: "Ways of rciots connect" },
+  { value: connectionKinds, label: "Single connections" },
+  { value: "terminal.*", label: "Terminals" },
+  { value: "cluster-api.*", label: "Access to clusters" },
+  { value: "pod-logs.*", label: "Logs of containers" },
+  { value: "remote-access.*", label: "Remote access" },
   { value: "template.*", label: "Templates" },
   { value: "git-credential.*", label: "Git credentials" },
   { value: "secret.*", label: "Secrets" },
@@ -38,6 +49,8 @@ export interface AuditFilter {
   fromDay: string;
   toDay: string;
   deviceId: string;
+  /** Beside everything else. */
+  withConnections: boolean;
 }
 
 const dayMs = 86_400_000;
@@ -52,6 +65,7 @@ function midnight(day: string, plusDays = 0): string | undefined {
 /** What the platform is asked. */
 export function toQuery(filter: AuditFilter): EventQuery {
   const { kinds, severity, actor, text, fromDay, toDay, deviceId } = filter;
+  const isAsked = filter.withConnections || kinds.some((kind) => kind.startsWith("connection."));
   const known = severities.find((each) => each === severity);
   const from = midnight(fromDay);
   const to = midnight(toDay, 1);
@@ -63,6 +77,7 @@ export function toQuery(filter: AuditFilter): EventQuery {
     ...(deviceId === "" ? {} : { deviceId }),
     ...(from === undefined ? {} : { from }),
     ...(to === undefined ? {} : { to }),
+    ...(isAsked ? {} : { connections: "false" }),
   };
 }
 
@@ -86,6 +101,7 @@ export function useAuditFilter(): AuditFilterState {
       fromDay: get("from"),
       toDay: get("to"),
       deviceId: get("deviceId"),
+      withConnections: get("connections") === "true",
     },
     isFiltered: search.size > 0,
     set(change) {

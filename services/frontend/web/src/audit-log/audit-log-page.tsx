@@ -87,7 +87,7 @@ function AuditLog({ scope, description }: { scope: AuditScope; description: stri
     if (scope === "organization") {
       return unwrap(api.GET("/api/v1/events", { params: { query: { ...query, ...page } }, signal }));
     }
-    const { deviceId: _deviceId, ...ofPlatform } = query;
+    const { deviceId: _deviceId, connections: _connections, ...ofPlatform } = query;
     return unwrap(
       api.GET("/api/v1/platform/events", { params: { query: { ...ofPlatform, ...page } }, signal }),
     );
@@ -96,7 +96,11 @@ function AuditLog({ scope, description }: { scope: AuditScope; description: stri
     <>
       <PageHeader title="Audit log" description={description} />
       <PageSection>
-        <AuditToolbar state={state} actions={<ExportMenu scope={scope} query={query} />} />
+        <AuditToolbar
+          state={state}
+          hasConnections={scope === "organization"}
+          actions={<ExportMenu scope={scope} query={query} />}
+        />
         <PagedList
           pages={events}
           empty={<NothingFound isFiltered={state.isFiltered} onClear={state.clear} />}

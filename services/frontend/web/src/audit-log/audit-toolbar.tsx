@@ -6,6 +6,7 @@ import {
   Select,
   SelectList,
   SelectOption,
+  Switch,
   Toolbar,
   ToolbarContent,
   ToolbarFilter,
@@ -15,7 +16,7 @@ import {
 } from "@patternfly/react-core";
 import { FilterIcon } from "@patternfly/react-icons/dist/esm/icons/filter-icon";
 import { useState, type ReactNode } from "react";
-import { areas, severities, type AuditFilterState } from "./audit-filter.ts";
+import { areas, connectionKinds, severities, type AuditFilterState } from "./audit-filter.ts";
 
 interface ChoicesProps {
   label: string;
@@ -118,7 +119,14 @@ const toggled = (list: readonly string[], value: string): string[] =>
 
 const labelOf = (kind: string): string => areas.find(({ value }) => value === kind)?.label ?? kind;
 
-export function AuditToolbar({ state, actions }: { state: AuditFilterState; actions: ReactNode }): ReactNode {
+interface AuditToolbarProps {
+  state: AuditFilterState;
+  /** Whether there may be any among what is listed. */
+  hasConnections: boolean;
+  actions: ReactNode;
+}
+
+export function AuditToolbar({ state, hasConnections, actions }: AuditToolbarProps): ReactNode {
   const { filter, set, clear } = state;
   const { kinds, severity, actor, text, fromDay, toDay } = filter;
   return (
@@ -162,6 +170,17 @@ export function AuditToolbar({ state, actions }: { state: AuditFilterState; acti
           </ToolbarGroup>
         </ToolbarToggleGroup>
         <ToolbarGroup align={{ default: "alignEnd" }}>
+          {hasConnections && (
+            <ToolbarItem alignSelf="center">
+              <Switch
+                id="audit-connections"
+                label="Single connections"
+                isChecked={filter.withConnections || kinds.includes(connectionKinds)}
+                isDisabled={kinds.length > 0}
+                onChange={(_event, isOn) => set({ connections: isOn ? "true" : "" })}
+              />
+            </ToolbarItem>
+          )}
           <ToolbarItem>{actions}</ToolbarItem>
         </ToolbarGroup>
       </ToolbarContent>

@@ -64,7 +64,7 @@ function Details({ event }: { event: AuditEvent }): ReactNode {
       <Term name="When">{new Date(at).toLocaleString()}</Term>
       <Term name="From address">{address ?? "the platform itself"}</Term>
       <Term name={words(actor.kind)}>
-        {actor.name} <CopyableId value={actor.id} />
+        {actor.name} {actor.kind !== "address" && <CopyableId value={actor.id} />}
       </Term>
       {deviceId !== null && (
         <Term name="Device">

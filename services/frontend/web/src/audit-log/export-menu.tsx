@@ -30,7 +30,7 @@ export function ExportMenu({ scope, query }: { scope: AuditScope; query: EventQu
   const save = useMutation({
     async mutationFn(format: Format) {
       // By fetch, because a link can't say which organisation is meant.
-      const { deviceId: _deviceId, ...ofPlatform } = query;
+      const { deviceId: _deviceId, connections: _connections, ...ofPlatform } = query;
       const blob: Blob = await unwrap(
         scope === "organization"
           ? api.GET("/api/v1/events/export", { params: { query: { ...query, format } }, parseAs: "blob" })

@@ -37,7 +37,11 @@ async function findConflict(api: Api, id: string): Promise<Conflict> {
   const path = { path: { id } };
   const [device, events] = await Promise.all([
     unwrap(api.GET("/api/v1/devices/{id}", { params: path })),
-    unwrap(api.GET("/api/v1/devices/{id}/events", { params: { ...path, query: { limit: 20 } } })),
+    unwrap(
+      api.GET("/api/v1/devices/{id}/events", {
+        params: { ...path, query: { limit: 20, connections: "false" } },
+      }),
+    ),
   ]);
   const event = events.items.find(({ actor }) => actor.kind === "user" || actor.kind === "api-token");
   return { device, event: event ?? null };

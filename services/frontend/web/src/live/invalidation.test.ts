@@ -49,6 +49,16 @@ describe("when a hint says that something changed", () => {
     assert.equal(isOutdated(["command-settings"], { ...none, kinds: ["command.ended"] }), false);
   });
 
+  it("has nothing read again for connections but where they are shown", () => {
+    const changes = { ...none, events: true, kinds: ["connection.opened", "connection.summed"] };
+    assert.equal(isOutdated(["overview"], changes), false);
+    assert.equal(isOutdated(["events", "organization", { connections: "false" }], changes), false);
+    assert.ok(isOutdated(["events", "organization", {}], changes));
+    const others = { ...changes, kinds: [...changes.kinds, "device.enrolled"] };
+    assert.ok(isOutdated(["overview"], others));
+    assert.ok(isOutdated(["events", "organization", { connections: "false" }], others));
+  });
+
   it("says of several hints what each of them says", () => {
     const merged = mergeChanges({ ...none, devices: ["a"], tokens: true }, { ...none, devices: ["a", "b"] });
     assert.deepEqual(merged, { ...none, devices: ["a", "b"], tokens: true });

@@ -34,6 +34,13 @@ function resourcesOf(kinds: readonly string[]): Set<string> {
   return new Set(kinds.map((kind) => `${kind.split(".")[0] ?? ""}s`));
 }
 
+/** Whether other events came than those of single connections. */
+const hasOtherEvents = ({ events, kinds }: Changes): boolean =>
+  events && (kinds.length === 0 || kinds.some((kind) => !kind.startsWith("connection.")));
+
+const leavesConnectionsOut = (part: unknown): boolean =>
+  typeof part === "object" && part !== null && "connections" in part && part.connections === "false";
+
 /** Whether what a query has read may have changed. The first word of its key is the resource, the second an id. */
 export function isOutdated(queryKey: readonly unknown[], changes: Changes): boolean {
   const [resource, part] = queryKey;
@@ -51,9 +58,9 @@ export function isOutdated(queryKey: readonly unknown[], changes: Changes): bool
       return hasRuns && touches(part, changes.commandRuns, changes.commandRunsMany);
     }
     case "overview":
-      return hasDevices || hasTemplates || changes.events;
+      return hasDevices || hasTemplates || hasOtherEvents(changes);
     case "events":
-      return changes.events;
+      return queryKey.some(leavesConnectionsOut) ? hasOtherEvents(changes) : changes.events;
     case "me":
       return changes.account;
     case "tunnels": {

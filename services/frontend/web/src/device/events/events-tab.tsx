@@ -2,6 +2,7 @@ import {
   Button,
   EmptyState,
   EmptyStateBody,
+  Switch,
   ToggleGroup,
   ToggleGroupItem,
   Toolbar,
@@ -21,11 +22,17 @@ import { EventTable } from "./event-table.tsx";
 const severities = ["info", "warning", "error"] as const;
 type Severity = (typeof severities)[number];
 
-function useEvents(id: string, severity: Severity | null) {
+interface Shown {
+  severity: Severity | null;
+  /** Every connection through a tunnel too, of which there may be very many. */
+  withConnections: boolean;
+}
+
+function useEvents(id: string, { severity, withConnections }: Shown) {
   const api = useApi();
   return useInfiniteQuery({
     // Under "events" as well as the device: either hint brings the new ones.
-    queryKey: ["events", id, severity],
+    queryKey: ["events", id, { severity, ...(withConnections ? {} : { connections: "false" }) }],
     initialPageParam: null as string | null,
     queryFn: ({ signal, pageParam }) =>
       unwrap(
@@ -35,6 +42,7 @@ function useEvents(id: string, severity: Severity | null) {
             query: {
               limit: 50,
               ...(severity === null ? {} : { severity }),
+              ...(withConnections ? {} : { connections: "false" }),
               ...(pageParam === null ? {} : { cursor: pageParam }),
             },
           },
@@ -49,8 +57,15 @@ function useEvents(id: string, severity: Severity | null) {
 export function EventsTab({ device }: { device: Device }): ReactNode {
   const [search, setSearch] = useSearchParams();
   const severity = severities.find((each) => each === search.get("severity")) ?? null;
-  const query = useEvents(device.id, severity);
+  const withConnections = search.get("connections") === "true";
+  const query = useEvents(device.id, { severity, withConnections });
   const events = query.data?.pages.flatMap(({ items }) => items) ?? [];
+  const set = (name: string, value: string | null): void => {
+    const after = new URLSearchParams(search);
+    if (value === null) after.delete(name);
+    else after.set(name, value);
+    setSearch(after, { replace: true });
+  };
   return (
     <>
       <Toolbar>
@@ -60,17 +75,25 @@ export function EventsTab({ device }: { device: Device }): ReactNode {
               <ToggleGroupItem
                 text="All"
                 isSelected={severity === null}
-                onChange={() => setSearch({}, { replace: true })}
+                onChange={() => set("severity", null)}
               />
               {severities.map((each) => (
                 <ToggleGroupItem
                   key={each}
                   text={each}
                   isSelected={severity === each}
-                  onChange={() => setSearch({ severity: each }, { replace: true })}
+                  onChange={() => set("severity", each)}
                 />
               ))}
             </ToggleGroup>
+          </ToolbarItem>
+          <ToolbarItem alignSelf="center">
+            <Switch
+              id="device-connections"
+              label="Single connections"
+              isChecked={withConnections}
+              onChange={(_event, isOn) => set("connections", isOn ? "true" : null)}
+            />
           </ToolbarItem>
         </ToolbarContent>
       </Toolbar>
