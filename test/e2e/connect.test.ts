@@ -121,6 +121,14 @@ describe("rciots connect", function () {
     const [reached] = await eventsOf("connect.reached");
     assert.deepEqual(reached.details.target, { host: "127.0.0.1", port: echoPort });
     assert.match(reached.actor.name, /^cli /);
+    await eventually(async () => {
+      const opened = await eventsOf("connection.opened");
+      assert.equal(opened.length, 20);
+      assert.ok(opened.every(({ details }) => details.target.port === echoPort));
+      assert.ok(
+        opened.every(({ actor, address }) => actor.id === reached.actor.id && address === "127.0.0.1"),
+      );
+    });
     await command.kill("SIGTERM");
     await eventually(async () => {
       const [closed] = await eventsOf("connect.closed");
@@ -146,6 +154,13 @@ describe("rciots connect", function () {
     const { code, output } = await failure(["connect", "far-away", "192.0.2.1:80", "--stdio"]);
     assert.equal(code, 1, output);
     assert.match(output, /allow/);
+    await eventually(async () => {
+      const refused = await eventsOf("connection.refused");
+      assert.deepEqual(refused.map(({ details }) => details.reason).sort(), [
+        "connection_refused",
+        "target_not_allowed",
+      ]);
+    });
   });
 
   it("comes back by itself after the platform restarts", async () => {

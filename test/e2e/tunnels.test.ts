@@ -103,6 +103,55 @@ describe("tunnels that listen on the platform", function () {
     assert.equal((await eventsOf("tunnel.opened"))[0].details.port, tunnel.port);
   });
 
+  it("have every connection in the audit log: who, whereto, and what became of it", async () => {
+    const tunnel = await open();
+    const ofTunnel = async (kind: string): Promise<any[]> =>
+      (await eventsOf(kind)).filter(({ details }) => details.tunnelId === tunnel.id);
+    assert.equal(await ask(tunnel.port, "hello"), "hello");
+    const socket = await dial(tunnel.port);
+    socket.write("x");
+    await once(socket, "data");
+    await eventually(async () => assert.equal((await ofTunnel("connection.opened")).length, 2));
+    const [long, short] = await ofTunnel("connection.opened");
+    assert.deepEqual(
+      [short.actor.kind, short.actor.name, short.address],
+      ["address", "127.0.0.1", "127.0.0.1"],
+    );
+    assert.deepEqual([short.deviceId, short.details.target], [deviceId, target]);
+    assert.equal(long.details.durationMs, undefined);
+    socket.destroy();
+    await eventually(async () => {
+      const closed = (await ofTunnel("connection.closed")).find(
+        ({ details }) => details.connectionId === long.details.connectionId,
+      );
+      assert.deepEqual([closed?.details.sentBytes, closed?.details.receivedBytes], [1, 1]);
+    });
+    await api.patch(`${path()}/${tunnel.id}`, { allowFrom: ["::1/128"] });
+    assert.equal(await ask(tunnel.port, "hello"), undefined);
+    await eventually(async () => {
+      const [refused] = await ofTunnel("connection.refused");
+      assert.deepEqual([refused?.details.reason, refused?.address], ["not_allowed", "127.0.0.1"]);
+    });
+    await close(tunnel.id);
+  });
+
+  it("sum up what is too much to be told one by one, and say so", async () => {
+    const tunnel = await open();
+    await Promise.all(Array.from({ length: 40 }, () => ask(tunnel.port, "hello")));
+    // What is counted is told at the end of the minute, and when the platform stops.
+    await platform.kill("SIGTERM");
+    await platform.restart();
+    api = await platform.api();
+    await deviceOnline(api, "tunnelled");
+    await close(tunnel.id);
+    const found = (await api.get("/events?kind=connection.*&limit=200")).items.filter(
+      ({ details }: any) => details.tunnelId === tunnel.id,
+    );
+    const [sum] = found.filter(({ kind }: any) => kind === "connection.summed");
+    assert.equal(found.filter(({ kind }: any) => kind === "connection.opened").length, 30);
+    assert.deepEqual([sum?.details.opened, sum?.details.ended], [10, 10]);
+  });
+
   it("take the port they are told, and no port twice or beyond the range", async () => {
     const tunnel = await open({ port: first });
     assert.equal(tunnel.port, first);

@@ -172,6 +172,19 @@ describe("web tunnels", function () {
     await context.close();
     const { items } = await api.get("/events?kind=web-tunnel.entered");
     assert.equal(items.length, 1);
+    // The visit, and within it the WebSocket.
+    await eventually(async () => {
+      const opened = (await api.get("/events?kind=connection.opened")).items as any[];
+      assert.deepEqual(
+        opened.map(({ details, actor }) => [details.path, details.webTunnelId, actor.name]).sort(),
+        [
+          [undefined, tunnel.id, "admin"],
+          ["/echo", tunnel.id, "admin"],
+        ],
+      );
+      const [closed] = (await api.get("/events?kind=connection.closed")).items as any[];
+      assert.equal(closed?.details.path, "/echo");
+    });
   });
 
   it("tell the server what it needs and nothing of ours, and keep its answers within their name", async () => {
@@ -252,6 +265,13 @@ describe("web tunnels", function () {
     assert.equal(refused.status, 502);
     const forbidden = await open({ target: { host: "192.0.2.1", port: 80 } });
     assert.equal((await ask(forbidden.url, { cookie: await enter(forbidden.url) })).status, 409);
+    await eventually(async () => {
+      const refused = (await api.get("/events?kind=connection.refused")).items as any[];
+      assert.deepEqual(refused.map(({ details }) => [details.reason, details.webTunnelId]).sort(), [
+        ["connection_refused", closed.id],
+        ["target_not_allowed", forbidden.id],
+      ]);
+    });
   });
 
   it("speak TLS to a server that does, and to the one that is pinned alone", async () => {

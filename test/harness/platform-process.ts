@@ -34,8 +34,8 @@ export interface PlatformProcess {
   api(): Promise<ApiClient>;
   /** A client with another token, or none. */
   apiWith(token?: string): ApiClient;
-  /** Ends it at once, as a power cut does. */
-  kill(): Promise<void>;
+  /** Ends it at once, as a power cut does; in order with SIGTERM. */
+  kill(signal?: "SIGTERM"): Promise<void>;
   /** Starts it again on the same data and ports. */
   restart(env?: Record<string, string>): Promise<void>;
   /** Ends it in order, and removes its data. */
@@ -84,8 +84,8 @@ export async function startPlatformProcess(
     output: () => running.output(),
     api: () => logIn(consoleUrl, "admin", adminPassword),
     apiWith: (token) => createApiClient(consoleUrl, token),
-    async kill() {
-      await running.kill("SIGKILL");
+    async kill(signal) {
+      await running.kill(signal ?? "SIGKILL");
     },
     restart: start,
     async stop() {

@@ -9,7 +9,7 @@ import {
   type Sealer,
   type TlsSource,
 } from "@rciots/runtime";
-import type { Store } from "@rciots/store";
+import { createConnectionLog, type Store } from "@rciots/store";
 import { createTunnelPorts, type PortRange } from "@rciots/tunnels";
 import { createAdmission } from "./admission.service.ts";
 import { createAskedTunnels } from "./asked-tunnels/asked-tunnels.service.ts";
@@ -152,6 +152,7 @@ export function createConnector(options: ConnectorOptions): Connector {
     dataSinkOf: (transport) => edge?.dataSinkOf(transport),
     settings,
   });
+  const connections = createConnectionLog({ store, bus, logger });
   const tunnels =
     options.tunnels === undefined
       ? undefined
@@ -160,6 +161,7 @@ export function createConnector(options: ConnectorOptions): Connector {
           bus,
           registry,
           streams,
+          connections,
           host: options.tunnels.host,
           connectorId,
           intervalMs: settings.tunnelIntervalMs,
@@ -285,6 +287,7 @@ export function createConnector(options: ConnectorOptions): Connector {
     rebalancing?.loop.start();
     askedTunnels.start();
     presence.announce();
+    connections.loop.start();
     logger.info({ connectorId, address: edge.address() }, "connector listens for devices");
   }
 
@@ -320,6 +323,7 @@ export function createConnector(options: ConnectorOptions): Connector {
     ]);
     await tunnels?.stop();
     await edge?.close();
+    await connections.stop();
     await Promise.all([delivery.drain(), reports.drain(), commandReports.drain(), desired.drain()]);
     await presence.stop();
     updates.flush();

@@ -14,7 +14,7 @@ import {
   type TryLimits,
   type Vault,
 } from "@rciots/runtime";
-import type { Store } from "@rciots/store";
+import { connectionLogIntervalMs, createConnectionLog, type Store } from "@rciots/store";
 import type { PortRange } from "@rciots/tunnels";
 import express, { type Express, type Request } from "express";
 import type { IncomingMessage } from "node:http";
@@ -182,7 +182,8 @@ export function createFrontend(options: FrontendOptions): Frontend {
       ? undefined
       : createProxySite({ domain, consoleUrl, port: () => server.address().port });
   const { chartVersion, agentVersion } = installFiles;
-  const services = createServices({ ...options, chartVersion, agentVersion, identify, site });
+  const connections = createConnectionLog({ store, bus, logger });
+  const services = createServices({ ...options, chartVersion, agentVersion, identify, site, connections });
   const { routes, settled } = services;
   const doors = {
     identify,
@@ -210,6 +211,7 @@ export function createFrontend(options: FrontendOptions): Frontend {
       deviceStreams,
       site,
       audit,
+      connections,
       recheckMs: options.sockets?.recheckMs,
     });
   const loops = [
@@ -218,6 +220,7 @@ export function createFrontend(options: FrontendOptions): Frontend {
     ...sockets.loops,
     ...clusters.loops,
     ...(proxy?.loops ?? []),
+    { name: "connections", loop: connections.loop, intervalMs: connectionLogIntervalMs },
   ];
   const { report: health, staleLoops } = createHealth({ store, loops, logger, busFault: options.busFault });
   const app = createApp(options, routes, { health, identify, installFiles, clusters });
@@ -256,6 +259,7 @@ export function createFrontend(options: FrontendOptions): Frontend {
       await server.stop();
       await settled();
       await Promise.all(loops.map(({ loop }) => loop.stop()));
+      await connections.stop();
     },
   };
 }

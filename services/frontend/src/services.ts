@@ -1,4 +1,5 @@
 import type { Loop } from "@rciots/runtime";
+import type { ConnectionLog } from "@rciots/store";
 import { createTunnelPorts } from "@rciots/tunnels";
 import { createAccountRoutes } from "./accounts/account-routes.ts";
 import { createAccountsService } from "./accounts/accounts.service.ts";
@@ -94,6 +95,7 @@ export function createServices(
     agentVersion: string;
     identify: Identify;
     site: ProxySite | undefined;
+    connections: ConnectionLog;
   },
 ): Services {
   const {
@@ -218,9 +220,9 @@ export function createServices(
   const tunnelPorts = createTunnelPorts({ store, bus, ports: options.tunnelPorts });
   const askedTunnels = createAskedTunnelsService({ store, bus, ports: tunnelPorts, logger });
   const remoteAccess = createRemoteAccessService({ store, audit, bus, askedTunnels });
-  const connects = createConnectService({ store, deviceStreams, audit, logger });
+  const { identify, site, connections } = options;
+  const connects = createConnectService({ store, deviceStreams, audit, connections, logger });
   const tunnels = createTunnelsService({ store, bus, audit, ports: tunnelPorts });
-  const { identify, site } = options;
   const webTunnels = createWebTunnelsService({ store, identify, bus, audit, logger, site });
   const { tunnelHost = "0.0.0.0" } = options;
   const rport = createRportService({ store, devices, tunnels, tunnelHost });

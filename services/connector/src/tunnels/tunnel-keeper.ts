@@ -8,9 +8,10 @@ import {
   type Logger,
   type Loop,
 } from "@rciots/runtime";
-import type { Store, Tunnel, TunnelState } from "@rciots/store";
+import type { ConnectionLog, Store, Tunnel, TunnelState } from "@rciots/store";
 import type { SessionRegistry } from "../session-registry.ts";
 import type { Session } from "../session.ts";
+import { tunnelConnection } from "./tunnel-connection.ts";
 import { createTunnelListener, type TunnelListener } from "./tunnel-listener.ts";
 
 export interface TunnelKeeper {
@@ -45,6 +46,8 @@ export interface TunnelKeeperOptions {
   bus: Bus;
   registry: Pick<SessionRegistry, "current" | "all">;
   streams: DeviceStreams;
+  /** Where each connection is written down. */
+  connections: Pick<ConnectionLog, "begin">;
   /** Where tunnels listen that name no address of their own. */
   host: string;
   connectorId: string;
@@ -69,7 +72,7 @@ const stepsPerFullLook = 12;
  * store is the truth: what a hint missed, the loop finds.
  */
 export function createTunnelKeeper(options: TunnelKeeperOptions): TunnelKeeper {
-  const { store, bus, registry, streams, host, connectorId, logger, now } = options;
+  const { store, bus, registry, streams, connections, host, connectorId, logger, now } = options;
   const held = new Map<string, Held>();
   /** What the store was last told of each, besides its usage. */
   const told = new Map<string, string>();
@@ -109,6 +112,7 @@ export function createTunnelKeeper(options: TunnelKeeperOptions): TunnelKeeper {
       tunnel,
       host: tunnel.listenHost ?? host,
       streams,
+      onAsked: (address) => connections.begin(tunnelConnection(tunnel, address)),
       logger,
       now,
     });

@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { joinSocket, resetSocket, type ByteStream, type DeviceStreams } from "@rciots/protocol";
 import { createNetworkMatcher, errorMessage, parseNetwork, type Logger } from "@rciots/runtime";
-import type { Tunnel, TunnelUsage } from "@rciots/store";
+import type { ConnectionNote, Tunnel, TunnelUsage } from "@rciots/store";
 
 /** What an open tunnel may be told to change; its port and its target stay. */
 export type TunnelRules = Pick<Tunnel, "allowFrom" | "maxConnections" | "idleTimeoutMs" | "closesAt">;
@@ -28,11 +28,17 @@ interface Connection {
   taken: { sent: number; received: number };
 }
 
+/** Why a connection is refused before the device is asked. */
+const full = { code: "full", message: "The tunnel has as many connections as it may." };
+const notAllowed = { code: "not_allowed", message: "The address is not on the tunnel's list." };
+
 /** One listening port. Who may connect is decided before anything is opened on the device. */
 export function createTunnelListener(options: {
   tunnel: Tunnel;
   host: string;
   streams: DeviceStreams;
+  /** Told of each connection, and then of what becomes of it. */
+  onAsked: (address: string) => ConnectionNote;
   logger: Logger;
   now: () => number;
 }): TunnelListener {
@@ -54,7 +60,7 @@ export function createTunnelListener(options: {
     [taken.sent, taken.received] = [stream.sentBytes, stream.receivedBytes];
   }
 
-  async function serve(socket: Socket): Promise<void> {
+  async function serve(socket: Socket, noted: ConnectionNote): Promise<void> {
     const connection: Connection = { socket, stream: undefined, taken: { sent: 0, received: 0 } };
     const giveUp = new AbortController();
     connections.add(connection);
@@ -65,6 +71,7 @@ export function createTunnelListener(options: {
     try {
       const stream = await streams.open({ organizationId, deviceId }, target, giveUp.signal);
       connection.stream = stream;
+      noted.opened(stream);
       joinSocket(stream, socket, {
         onActivity: () => (lastActiveAt = now()),
         onClose() {
@@ -75,6 +82,7 @@ export function createTunnelListener(options: {
       socket.resume();
     } catch (error) {
       connections.delete(connection);
+      noted.refused(error);
       logger.info({ reason: errorMessage(error) }, "tunnel connection refused by the device");
       resetSocket(socket);
     }
@@ -83,8 +91,11 @@ export function createTunnelListener(options: {
   function onConnection(socket: Socket): void {
     const address = socket.remoteAddress ?? "";
     const isFull = connections.size >= rules.maxConnections;
-    if (!isClosed && !isFull && isAllowed(address)) return void serve(socket);
-    logger.info({ address, reason: isFull ? "full" : "not allowed" }, "tunnel connection refused");
+    const noted = options.onAsked(address);
+    if (!isClosed && !isFull && isAllowed(address)) return void serve(socket, noted);
+    const reason = isFull ? full : notAllowed;
+    noted.refused(reason);
+    logger.info({ address, reason: reason.code }, "tunnel connection refused");
     socket.on("error", () => undefined);
     resetSocket(socket);
   }

@@ -10,7 +10,7 @@ import {
   type TcpTarget,
 } from "@rciots/protocol";
 import { badRequest, conflict, errorMessage, type Logger } from "@rciots/runtime";
-import type { Store } from "@rciots/store";
+import type { ConnectionLog, Store } from "@rciots/store";
 import type { Acting, Audit } from "../audit/audit.ts";
 import type { Member } from "../auth/caller.ts";
 import type { RouteSocket } from "../http/route-socket.ts";
@@ -41,9 +41,10 @@ export function createConnectService(options: {
   store: Pick<Store, "devices">;
   deviceStreams: DeviceStreams;
   audit: Audit;
+  connections: Pick<ConnectionLog, "begin">;
   logger: Logger;
 }): ConnectService {
-  const { store, deviceStreams, audit, logger } = options;
+  const { store, deviceStreams, audit, connections, logger } = options;
 
   async function findActive(organizationId: string, deviceId: string): Promise<string> {
     const device = await requireDevice(store, organizationId, deviceId);
@@ -73,11 +74,37 @@ export function createConnectService(options: {
     });
   }
 
+  /** Of a person and a device, however many WebSockets there are for it. */
+  function asked({ caller, context }: MemberActing, deviceId: string, { host, port }: TcpTarget) {
+    const { organizationId, actor } = caller;
+    return connections.begin({
+      organizationId,
+      deviceId,
+      actor,
+      address: context.address,
+      target: { host, port },
+      way: { id: `${deviceId} ${actor.id}`, name: "rciots connect" },
+      details: { requestId: context.requestId },
+    });
+  }
+
   async function carry(acting: MemberActing, deviceId: string, socket: RouteSocket, usage: ConnectUsage) {
     const { organizationId } = acting.caller;
 
     async function accept(given: unknown, signal: AbortSignal): Promise<(stream: ByteStream) => void> {
       const target = targetOf(given);
+      const noted = asked(acting, deviceId, target);
+      try {
+        const found = await reach(target, signal);
+        noted.opened(found);
+        return (stream) => splice(stream, found);
+      } catch (error) {
+        noted.refused(error);
+        throw error;
+      }
+    }
+
+    async function reach(target: TcpTarget, signal: AbortSignal): Promise<ByteStream> {
       const isNew = usage.isNew(target);
       if (isNew && usage.targets >= maxTargets) {
         const message = `One connection reaches at most ${maxTargets} targets.`;
@@ -88,7 +115,7 @@ export function createConnectService(options: {
         if (isNew) await recordTarget(acting, deviceId, target);
         const found = await deviceStreams.open({ organizationId, deviceId }, target, signal);
         counted.opened(found);
-        return (stream) => splice(stream, found);
+        return found;
       } catch (error) {
         counted.refused();
         throw error;

@@ -14,7 +14,7 @@ import {
   type Logger,
   type Loop,
 } from "@rciots/runtime";
-import type { Store } from "@rciots/store";
+import type { ConnectionLog, Store } from "@rciots/store";
 import type { Request } from "express";
 import type { Audit } from "../audit/audit.ts";
 import { addressOf } from "../auth/authenticate.ts";
@@ -28,6 +28,7 @@ import { pageHeaders, pageText, type ProxyPage } from "./proxy-page.ts";
 import type { ProxySite } from "./proxy-site.ts";
 import { openTarget, type TargetConnection } from "./proxy-target.ts";
 import { createProxyUsage, usageIntervalMs } from "./proxy-usage.ts";
+import { createProxyVisits, type VisitRequest } from "./proxy-visits.ts";
 
 export interface ProxyGateway {
   /** Whether a request is for a web tunnel's name. */
@@ -45,6 +46,7 @@ export interface ProxyGatewayOptions {
   deviceStreams: DeviceStreams;
   site: ProxySite;
   audit: Audit;
+  connections: Pick<ConnectionLog, "begin">;
   bus: Pick<Bus, "subscribe">;
   logger: Logger;
   /** The request behind a connection as express would show it. */
@@ -81,6 +83,7 @@ export function createProxyGateway(options: ProxyGatewayOptions): ProxyGateway {
   const { deviceStreams, site, audit, bus, logger, requestOf, recheckMs = defaultRecheckMs } = options;
   const door = createProxyDoor(options);
   const usage = createProxyUsage(options);
+  const visits = createProxyVisits(options);
   const noun = "requests to devices' web servers";
   const connections = createHeldConnections<Connection>(noun, limits);
   const patrol = createPatrol({
@@ -134,6 +137,19 @@ export function createProxyGateway(options: ProxyGatewayOptions): ProxyGateway {
     return () => clearTimeout(timer);
   }
 
+  async function reach(
+    { tunnel }: ProxyVisit,
+    noted: VisitRequest,
+    signal: AbortSignal,
+  ): Promise<TargetConnection> {
+    try {
+      return await openTarget(deviceStreams, tunnel, signal);
+    } catch (error) {
+      noted.refused(signal.aborted ? signal.reason : error);
+      throw error;
+    }
+  }
+
   /** Opens the way for one request, and closes it with whatever it is for. */
   async function serve(
     asked: Asked,
@@ -146,6 +162,7 @@ export function createProxyGateway(options: ProxyGatewayOptions): ProxyGateway {
     }
     const visit = await door.visit(message, label, address);
     const ending = new AbortController();
+    const noted = visits.begin(visit, { message, address, isUpgrade });
     const connection = hold(asked, visit, ending);
     connections.add(connection);
     open.add(ending);
@@ -154,8 +171,8 @@ export function createProxyGateway(options: ProxyGatewayOptions): ProxyGateway {
     message.socket.once("close", cut);
     const ends: (() => void)[] = [];
     try {
-      const way = await openTarget(deviceStreams, visit.tunnel, ending.signal);
-      ends.push(usage.begin(visit.tunnel, way.stream));
+      const way = await reach(visit, noted, ending.signal);
+      ends.push(usage.begin(visit.tunnel, way.stream), noted.opened(way.stream));
       // A WebSocket may say nothing for hours.
       if (!isUpgrade) ends.push(watch(way, ending));
       ending.signal.addEventListener("abort", () => way.duplex.destroy(), { once: true });

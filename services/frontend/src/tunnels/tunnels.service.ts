@@ -198,6 +198,13 @@ export function createTunnelsService(options: {
       const device = await requireDevice(store, organizationId, deviceId);
       const { online, connectorId } = device.presence;
       if (!online || connectorId === null) throw offline();
+      await audit.record(acting, {
+        organizationId,
+        deviceId,
+        kind: "tunnel.checked",
+        message: `It was tried whether ${device.name} reaches ${host}:${port}.`,
+        details: { target: { host, port } },
+      });
       try {
         const request = { organizationId, deviceId, host, port };
         return await bus.call("tunnel:check", connectorId, request, { timeoutMs: busTimeoutMs });
