@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Page } from "playwright-core";
 import { browserFault, openBrowser, type TestBrowser, type TestPage } from "../harness/browser.ts";
 import { eventually } from "../harness/eventually.ts";
@@ -129,8 +130,19 @@ describe("when templates are managed in the console", function () {
     await page.getByText("Somebody else changed the template while you edited").waitFor();
     await page.locator(".cm-merge-a").getByText("Good night").waitFor();
     await page.locator(".cm-merge-b").getByText("Good morning").waitFor();
+    // Its list of versions was read before there were three: a slow answer must not bring that back.
+    const lists = /\/versions\?/;
+    await page.route(lists, async (route) => {
+      await delay(1_000);
+      await route.continue();
+    });
     await page.getByRole("button", { name: "Save my edits on top" }).click();
-    await page.getByRole("grid", { name: "Versions" }).getByText("Current", { exact: true }).waitFor();
+    const rows = page.getByRole("grid", { name: "Versions" }).getByRole("row");
+    const current = rows.filter({ hasText: "Current" });
+    await current.waitFor();
+    assert.match((await current.locator("[data-label=Version]").textContent()) ?? "", /^3 /);
+    assert.equal(await rows.count(), 4);
+    await page.unrouteAll({ behavior: "wait" });
     assert.equal((await api.get(path)).versionCount, 3);
   });
 

@@ -23,7 +23,11 @@ export function useTemplateChange(id: string, onChanged: (template: Template) =>
         }),
       ),
     async onSuccess(template) {
-      await queries.invalidateQueries({ queryKey: ["templates"] });
+      await Promise.all([
+        queries.invalidateQueries({ queryKey: ["templates"] }),
+        // The page that comes next must not begin with what it showed before, such as another current version.
+        queries.refetchQueries({ queryKey: ["templates", id], type: "inactive" }),
+      ]);
       onChanged(template);
     },
     async onError(error) {
