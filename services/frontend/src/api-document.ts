@@ -22,6 +22,7 @@ export function describeOwnApi(): Record<string, unknown> {
     deviceStreams: anything(),
     identify: anything(),
     site: undefined,
+    connections: anything(),
     git: anything(),
     caFingerprint: () => "",
     installDir: "",
