@@ -196,8 +196,9 @@ describe("rciots connect", function () {
     await api.delete(`/api-tokens/${own.id}`);
     await cut;
     assert.ok(performance.now() - startedAt < 2_000);
-    const again = await dial(port);
-    await new Promise((resolve) => again.once("close", resolve));
+    // Cut before it is connected, or after.
+    const again = await dial(port).catch(() => undefined);
+    if (again?.destroyed === false) await new Promise((resolve) => again.once("close", resolve));
     assert.equal(await command.exited, 3);
     assert.match(command.output(), /revoked/);
   });
