@@ -37,7 +37,7 @@ function isIdle(session: Session, quietSinceMs: number): boolean {
  * Of those that have nothing to do the ones that have been here longest, so that nobody is sent about twice while
  * others weren't once. Sessions that carry streams, or to which ports lead, only where there are no others.
  */
-function chooseMovers(
+export function chooseMovers(
   sessions: Session[],
   count: number,
   { quietSinceMs, withPorts }: { quietSinceMs: number; withPorts: Set<string> },
