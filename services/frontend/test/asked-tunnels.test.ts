@@ -130,9 +130,12 @@ describe("when an organisation says whether its devices may ask for tunnels", ()
     const device = await api.createDevice();
     const left = await insertTunnel(device);
     const { frontend } = await api.startFrontend();
-    await eventually(async () => assert.equal(await find(left), null));
-    const event = (await eventsOf("tunnel.closed")).find(({ details }) => details["tunnelId"] === left._id);
-    assert.equal(event?.actor.kind, "platform");
+    await eventually(async () => {
+      const closed = await eventsOf("tunnel.closed");
+      const event = closed.find(({ details }) => details["tunnelId"] === left._id);
+      assert.equal(event?.actor.kind, "platform");
+    });
+    assert.equal(await find(left), null);
     await frontend.stop();
   });
 
