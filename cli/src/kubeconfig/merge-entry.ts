@@ -36,7 +36,7 @@ function listOf(document: Document, section: Section): YAMLMap[] {
     throw new CommandError(`Its ${section} are no list, and it was left as it is.`);
   // What is added to an empty `[]` would stand within the brackets.
   if (found.items.length === 0) found.flow = false;
-  return found.items as YAMLMap[];
+  return found.items;
 }
 
 const named = (document: Document, section: Section, name: string): YAMLMap | undefined =>
