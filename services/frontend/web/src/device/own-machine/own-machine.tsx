@@ -16,7 +16,6 @@ export function CommandSteps({ steps }: { steps: readonly Step[] }): ReactNode {
           <div className="rciots-muted">{about}</div>
           <ClipboardCopy
             isReadOnly
-            isCode
             hoverTip="Copy"
             clickTip="Copied"
             textAriaLabel={`Command: ${command}`}
