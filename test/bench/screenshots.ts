@@ -1,15 +1,14 @@
 import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { logIn, type ApiClient } from "../harness/api-client.ts";
-import { startAgentProcess, type AgentProcess } from "../harness/agent-process.ts";
 import { openBrowser, type TestPage } from "../harness/browser.ts";
 import { consolePages, type ConsolePage } from "../harness/console-pages.ts";
 import { settle, signIn, tabsOf, visit } from "../harness/console-visit.ts";
 import { eventually } from "../harness/eventually.ts";
-import { createToken, deviceOnline } from "../harness/fleet.ts";
-import { startPlatformProcess, type PlatformProcess } from "../harness/platform-process.ts";
+import { freePorts, startPlatformProcess, type PlatformProcess } from "../harness/platform-process.ts";
 import { demoDevices, demoTemplates } from "./demo-content.ts";
 import { rootOf } from "./platform.ts";
+import { showRemoteWork, startRemoteWork, type RemoteWork } from "./remote-work.ts";
 import { startSimulator, type Simulator } from "./simulator.ts";
 import { shrinkPng } from "./small-png.ts";
 
@@ -76,32 +75,6 @@ async function startDevices(platform: PlatformProcess, api: ApiClient, token: st
   return simulator;
 }
 
-const script = `for part in kernel disk memory; do
-  echo "checking the $part of $SITE ..."
-done
-df -h / | tail -1
-echo "the clock is 3 s late" >&2
-`;
-
-/** A saved script, and a real device that ran it. */
-async function runCommands(platform: PlatformProcess, api: ApiClient): Promise<AgentProcess> {
-  const token = await createToken(api, { labels: { site: "berlin" } });
-  const agent = startAgentProcess({ platform, token, name: "checkout-1", env: { RCIOTS_COMMANDS: "host" } });
-  await deviceOnline(api, "checkout-1");
-  const { id: scriptId } = await api.post<{ id: string }>("/scripts", {
-    name: "health check",
-    description: "Looks at what usually breaks first.",
-    text: script,
-    parameters: [{ name: "SITE", description: "For the report.", defaultValue: "berlin" }],
-  });
-  const { id } = await api.post<{ id: string }>("/commands", { selector: { q: "^checkout" }, scriptId });
-  await eventually(async () => {
-    const { state } = await api.get<{ state: string }>(`/commands/${id}`);
-    if (state !== "finished") throw new Error(`The command is ${state}.`);
-  });
-  return agent;
-}
-
 const slug = (text: string): string =>
   text
     .toLowerCase()
@@ -138,6 +111,16 @@ async function takeAll(opened: TestPage, pages: ConsolePage[], suffix: string): 
   return pictures;
 }
 
+/** The tabs of a device that people work on from afar. */
+async function takeRemote(opened: TestPage, work: RemoteWork, suffix: string): Promise<Picture[]> {
+  const pictures: Picture[] = [];
+  await showRemoteWork(opened, work, async (tab) => {
+    const title = `${work.deviceName}: ${tab.charAt(0).toUpperCase()}${tab.slice(1)}`;
+    pictures.push({ title, file: await take(opened, `remote-${tab}-${suffix}`) });
+  });
+  return pictures;
+}
+
 function writeGallery(sections: [string, Picture[]][]): void {
   const parts = sections.map(([title, pictures]) => {
     const shown = pictures.map(
@@ -146,14 +129,16 @@ function writeGallery(sections: [string, Picture[]][]): void {
     return `## ${title}\n\n${shown.join("\n\n")}`;
   });
   const about =
-    "Every page of the console, as `npm run screenshots` takes them of a platform with simulated devices.";
+    "Every page of the console, as `npm run screenshots` takes them of a platform with simulated devices and one real one.";
   writeFileSync(gallery, `# Screenshots\n\n${about}\n\n${parts.join("\n\n")}\n`);
 }
 
 async function run(platform: PlatformProcess): Promise<void> {
   const api = await logIn(platform.consoleUrl, "admin", password);
-  const simulator = await startDevices(platform, api, await fill(api));
-  const agent = await runCommands(platform, api);
+  const token = await fill(api);
+  // Before the simulated ones: the newest device is the one that is shown.
+  const work = await startRemoteWork(platform, api);
+  const simulator = await startDevices(platform, api, token);
   const browser = await openBrowser();
   try {
     rmSync(folder, { recursive: true, force: true });
@@ -174,7 +159,9 @@ async function run(platform: PlatformProcess): Promise<void> {
       await signIn(opened.page, "admin", password);
       const isPhone = width < 500;
       const chosen = isPhone ? pages.filter(({ route }) => phonePages.includes(route)) : pages;
-      const pictures = await takeAll(opened, chosen, isPhone ? "phone" : theme);
+      const suffix = isPhone ? "phone" : theme;
+      const pictures = await takeAll(opened, chosen, suffix);
+      pictures.push(...(await takeRemote(opened, work, suffix)));
       sections.push([title, theme === "light" && !isPhone ? [signInPicture, ...pictures] : pictures]);
       for (const fault of opened.faults) say(`  ${fault}`);
       await opened.close();
@@ -182,13 +169,20 @@ async function run(platform: PlatformProcess): Promise<void> {
     writeGallery(sections);
   } finally {
     await browser.close();
-    await agent.stop();
+    await work.stop();
     await simulator.kill();
   }
 }
 
 say("Starting a platform with simulated devices ...");
-const platform = await startPlatformProcess({ env: { RCIOTS_ADMIN_PASSWORD: password } });
+const [tunnelPort = 0] = await freePorts(1);
+const platform = await startPlatformProcess({
+  env: {
+    RCIOTS_ADMIN_PASSWORD: password,
+    RCIOTS_TUNNEL_PORTS: String(tunnelPort),
+    RCIOTS_PROXY_DOMAIN: "apps.localhost",
+  },
+});
 try {
   await run(platform);
 } finally {
