@@ -82,6 +82,8 @@ describe("when templates are managed in the console", function () {
       .getByRole("link", { name: "Create template" })
       .or(page.getByRole("button", { name: "Create template" }))
       .click();
+    // Until it is there, the list's search finds by name.
+    await page.getByRole("heading", { name: "Create template", level: 1 }).waitFor();
     await page.getByRole("textbox", { name: "Name" }).fill("hello");
     await page.getByRole("button", { name: "Begin with the example" }).click();
     await openFile(page, "web.yaml");
