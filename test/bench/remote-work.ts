@@ -114,17 +114,23 @@ export async function startRemoteWork(platform: PlatformProcess, api: ApiClient)
 
 const typed = ["uptime -p", "cat /etc/debian_version", 'for n in 1 2 3; do echo "shelf $n: ok"; done'];
 
-/** Opens a terminal, and does something in it. */
+const prompt = "pi@checkout-1:~$";
+
+/** Opens a terminal, and does something in it; what is typed ahead would stand among what is printed. */
 async function useTerminal({ page }: TestPage): Promise<void> {
   await page.getByRole("button", { name: "Open terminal" }).first().click();
   const rows = page.locator(".xterm-rows");
   await rows.waitFor();
   await page.locator(".xterm-helper-textarea").focus();
-  await page.keyboard.type("PS1='pi@checkout-1:~$ '; clear\n");
-  for (const line of typed) await page.keyboard.type(`${line}\n`);
-  await eventually(async () => {
-    if (!(await rows.innerText()).includes("shelf 3: ok")) throw new Error("The terminal shows nothing.");
-  });
+  await page.keyboard.type(`PS1='${prompt} '; clear\n`);
+  for (const [index, line] of [...typed, ""].entries()) {
+    await eventually(async () => {
+      const shown = (await rows.innerText()).replaceAll("\u00a0", " ").trimEnd();
+      const isReady = shown.endsWith(prompt) && shown.split(prompt).length === index + 2;
+      if (!isReady) throw new Error(`The terminal is not ready: ${shown}`);
+    });
+    await page.keyboard.type(line === "" ? "" : `${line}\n`);
+  }
 }
 
 /** The tabs of the device where people work from afar, as they look in use. */
