@@ -9,6 +9,8 @@ import { eventually } from "../harness/eventually.ts";
 import { createToken, deviceOnline } from "../harness/fleet.ts";
 import { prepareInstallation, type Installation, type ServiceProcess } from "../harness/installation.ts";
 import { redisFault } from "../harness/redis-server.ts";
+import { freePorts } from "../harness/platform-process.ts";
+import { askTcp } from "../harness/tcp-asking.ts";
 import { startWatch, type Watch } from "../harness/watch.ts";
 
 /** The long form: this many minutes, with `RCIOTS_CHAOS_DEVICES` devices (2,000). */
@@ -19,6 +21,9 @@ const runMs = minutes > 0 ? minutes * 60_000 : 60_000;
 const backInMs = 30_000;
 /** Of a change of what devices run that was made while a process died. */
 const rolledOutInMs = 90_000;
+
+/** Each connector listens for tunnels at an address of its own, as on machines of their own. */
+const tunnelHostOf = (name: string): string => name.replace("connector-", "127.0.0.");
 
 interface Round {
   victim: string;
@@ -35,14 +40,17 @@ describe(`when any of seven processes ends at any time, with ${size} devices`, f
   let target: Server;
   let agent: AgentProcess | undefined;
   let templateId: string;
+  let tunnelPort = 0;
   let release = 1;
   const clients = new Map<ServiceProcess, ApiClient>();
 
   before(async function () {
     if (redisFault() !== undefined) return this.skip();
+    [tunnelPort = 0] = await freePorts(1);
     installation = await prepareInstallation({
       counts: { enroll: 2, connector: 3, frontend: 2 },
-      env: { RCIOTS_DRAIN_SECONDS: "3" },
+      env: { RCIOTS_DRAIN_SECONDS: "3", RCIOTS_TUNNEL_PORTS: String(tunnelPort) },
+      envOf: (name) => (name.startsWith("connector") ? { RCIOTS_TUNNEL_HOST: tunnelHostOf(name) } : {}),
     });
     await installation.begin();
     const api = await installation.api();
@@ -56,7 +64,7 @@ describe(`when any of seven processes ends at any time, with ${size} devices`, f
     await simulator.enroll({ concurrency: 32 });
     await simulator.connect({ concurrency: 64 });
     await allReleased(300_000);
-    target = createServer((socket) => void socket.on("error", () => undefined).end());
+    target = createServer((socket) => void socket.on("error", () => undefined).end("here"));
     target.listen(0, "127.0.0.1");
     await once(target, "listening");
     agent = startAgentProcess({
@@ -65,7 +73,10 @@ describe(`when any of seven processes ends at any time, with ${size} devices`, f
       name: "witness",
       env: { RCIOTS_TUNNEL_ALLOW: "loopback" },
     });
-    await deviceOnline(api, "witness");
+    const { id } = await deviceOnline(api, "witness");
+    const { port } = target.address() as AddressInfo;
+    const allowFrom = ["127.0.0.0/8"];
+    await api.post(`/devices/${id}/tunnels`, { target: { host: "127.0.0.1", port }, allowFrom });
   });
   after(async () => {
     await agent?.stop();
@@ -121,6 +132,18 @@ describe(`when any of seven processes ends at any time, with ${size} devices`, f
     });
   }
 
+  /** By whichever connector takes the connection, as a load balancer would have it. */
+  function watchTunnel(): Watch {
+    return startWatch({
+      intervalMs: 200,
+      async attempt() {
+        for (const { name } of installation.of("connector").sort(() => Math.random() - 0.5))
+          if ((await askTcp(tunnelPort, "", tunnelHostOf(name))) === "here") return;
+        throw new Error("no connector led to the device");
+      },
+    });
+  }
+
   /** Every session is at one connector, and the store says so. */
   async function countedOnce(): Promise<void> {
     await eventually(
@@ -169,6 +192,7 @@ describe(`when any of seven processes ends at any time, with ${size} devices`, f
 
   it("brings every device back in time, loses no change, and answers for devices throughout", async () => {
     const commands = watchCommands();
+    const tunnel = watchTunnel();
     const rounds: Round[] = [];
     const endsAt = performance.now() + runMs;
     const signals = ["SIGKILL", "SIGTERM"] as const;
@@ -181,7 +205,7 @@ describe(`when any of seven processes ends at any time, with ${size} devices`, f
       assert.ok(victim !== undefined && signal !== undefined, "there is somebody to end");
       rounds.push(await playRound(victim, signal));
     }
-    await commands.stop();
+    await Promise.all([commands.stop(), tunnel.stop()]);
     const seconds = (ms: number): string => (ms / 1_000).toFixed(1);
     for (const { victim, signal, awayDevices, backMs, rolloutMs } of rounds)
       console.log(
@@ -189,10 +213,11 @@ describe(`when any of seven processes ends at any time, with ${size} devices`, f
       );
     const worstMs = Math.max(...rounds.map(({ backMs }) => backMs));
     console.log(
-      `      ${rounds.length} rounds, ${size} devices: worst return ${seconds(worstMs)} s; ${commands.tries()} calls to a device, failing at most ${seconds(commands.longestFailureMs())} s at a stretch`,
+      `      ${rounds.length} rounds, ${size} devices: worst return ${seconds(worstMs)} s; ${commands.tries()} calls to a device, failing at most ${seconds(commands.longestFailureMs())} s at a stretch; ${tunnel.tries()} connections through a tunnel, failing at most ${seconds(tunnel.longestFailureMs())} s`,
     );
     assert.ok(worstMs < backInMs, `worst return ${seconds(worstMs)} s`);
     assert.ok(commands.longestFailureMs() < backInMs, `calls failed for long: ${commands.lastFailure()}`);
+    assert.ok(tunnel.longestFailureMs() < backInMs, `the tunnel failed for long: ${tunnel.lastFailure()}`);
     const { gaveUp } = await simulator.counts();
     assert.deepEqual(gaveUp, {});
   });

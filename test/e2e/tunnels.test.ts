@@ -2,33 +2,16 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import type { Server } from "node:net";
 import { startAgentProcess, type AgentProcess } from "../harness/agent-process.ts";
 import { ApiProblem, type ApiClient } from "../harness/api-client.ts";
 import { eventually } from "../harness/eventually.ts";
 import { createToken, deviceOnline } from "../harness/fleet.ts";
 import { redisFault, startRedis } from "../harness/redis-server.ts";
 import { freePorts, startPlatformProcess, type PlatformProcess } from "../harness/platform-process.ts";
+import { askTcp as ask, dial, startEcho } from "../harness/tcp-asking.ts";
 
 const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
-
-async function dial(port: number, host = "127.0.0.1"): Promise<Socket> {
-  const socket = connect({ host, port, allowHalfOpen: true });
-  socket.on("error", () => undefined);
-  await once(socket, "connect");
-  return socket;
-}
-
-/** What comes back for a text; undefined where the connection is refused or cut. */
-async function ask(port: number, text: string, host?: string): Promise<string | undefined> {
-  const socket = await dial(port, host).catch(() => undefined);
-  if (socket === undefined) return undefined;
-  let answer = "";
-  socket.on("data", (chunk: Buffer) => (answer += chunk.toString()));
-  socket.end(text);
-  await once(socket, "close").catch(() => undefined);
-  return answer === "" ? undefined : answer;
-}
 
 async function codeOf(call: Promise<unknown>): Promise<string> {
   try {
@@ -58,13 +41,7 @@ describe("tunnels that listen on the platform", function () {
     api = await platform.api();
     agent = startAgentProcess({ platform, token: await createToken(api), name: "tunnelled" });
     deviceId = (await deviceOnline(api, "tunnelled")).id;
-    echo = createServer({ allowHalfOpen: true }, (socket) => {
-      socket.on("error", () => undefined);
-      socket.pipe(socket);
-    });
-    echo.listen(0, "127.0.0.1");
-    await once(echo, "listening");
-    target = { host: "127.0.0.1", port: (echo.address() as AddressInfo).port };
+    ({ server: echo, target } = await startEcho());
   });
   after(async () => {
     await Promise.all([agent?.stop(), platform?.stop()]);
@@ -246,15 +223,15 @@ describe("tunnels that listen on the platform", function () {
     try {
       const { port, password } = new URL(redis.url);
       const tunnel = await open({ target: { host: "127.0.0.1", port: Number(port) }, protocol: "redis" });
-      const ask = (args: string[], input?: Buffer): Buffer =>
+      const askRedis = (args: string[], input?: Buffer): Buffer =>
         spawnSync("redis-cli", ["-p", String(tunnel.port), ...args], {
           env: { PATH: process.env["PATH"] ?? "", REDISCLI_AUTH: decodeURIComponent(password) },
           maxBuffer: 64 * 1_048_576,
           ...(input === undefined ? {} : { input }),
         }).stdout;
       const value = Buffer.from(Array.from({ length: 1_048_576 }, (_, index) => (index * 7) % 256));
-      assert.equal(ask(["-x", "set", "bytes"], value).toString().trim(), "OK");
-      assert.equal(sha256(ask(["--raw", "get", "bytes"]).subarray(0, -1)), sha256(value));
+      assert.equal(askRedis(["-x", "set", "bytes"], value).toString().trim(), "OK");
+      assert.equal(sha256(askRedis(["--raw", "get", "bytes"]).subarray(0, -1)), sha256(value));
       await close(tunnel.id);
     } finally {
       await redis.stop();

@@ -122,6 +122,8 @@ export interface Installation {
 export async function prepareInstallation(options: {
   counts: Record<ServiceKind, number>;
   env?: Record<string, string>;
+  /** More for one of them, by its name, such as `connector-1`. */
+  envOf?: (name: string) => Record<string, string>;
 }): Promise<Installation> {
   const serverUri = process.env["TEST_MONGODB_URI"];
   const folder = mkdtempSync(join(tmpdir(), "rciots-installation-"));
@@ -150,6 +152,7 @@ export async function prepareInstallation(options: {
         await prepareService(kind, `${kind}-${index}`, () => ({
           ...env,
           ...urls,
+          ...options.envOf?.(`${kind}-${index}`),
           RCIOTS_DATA_DIR: join(folder, `${kind}-${index}`),
         })),
       );

@@ -3,7 +3,7 @@ import { createServer, type Server } from "node:net";
 import type { Ack, AskedTunnel, AskedTunnelAnswer } from "@rciots/protocol";
 import { tunnelRequestCapability } from "@rciots/protocol";
 import { createMemoryBus, newId, type Bus } from "@rciots/runtime";
-import type { Tunnel } from "@rciots/store";
+import type { NewTunnel } from "@rciots/store";
 import { eventually } from "../harness/eventually.ts";
 import { freePorts } from "../harness/platform-process.ts";
 import {
@@ -92,8 +92,8 @@ describe("when devices ask for tunnels", function () {
       (event) => event.kind === kind,
     );
 
-  async function insertOfPerson(port: number): Promise<Tunnel> {
-    const tunnel: Tunnel = {
+  async function insertOfPerson(port: number): Promise<NewTunnel> {
+    const tunnel: NewTunnel = {
       ...to(22),
       _id: newId("tun"),
       organizationId: organization.id,
@@ -106,10 +106,6 @@ describe("when devices ask for tunnels", function () {
       maxConnections: 1,
       idleTimeoutMs: null,
       closesAt: null,
-      state: "opening",
-      message: null,
-      connectorId: null,
-      usage: { connections: 0, liveConnections: 0, sentBytes: 0, receivedBytes: 0, lastUsedAt: null },
       createdBy: "usr_test",
       createdAt: new Date(),
       version: 1,

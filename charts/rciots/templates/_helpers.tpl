@@ -69,9 +69,6 @@ https://{{ last . }}{{ if ne $port 443 }}:{{ $port }}{{ end }}
 {{- fail "deviceTlsSecret and certManager.devices both name a certificate for devices: leave one out" }}
 {{- end }}{{ end }}
 {{- $autoscaling := .Values.connector.autoscaling }}
-{{- if and .Values.tunnels.ports (or $autoscaling.enabled (ne (int .Values.connector.replicas) 1)) }}
-{{- fail "tunnels.ports needs connector.replicas 1 and no autoscaling: a port is open where the device's session is, and a Service can't know which replica that is" }}
-{{- end }}
 {{- if and $autoscaling.enabled (gt (int $autoscaling.minReplicas) (int $autoscaling.maxReplicas)) }}
 {{- fail "connector.autoscaling.minReplicas is larger than maxReplicas" }}
 {{- end }}

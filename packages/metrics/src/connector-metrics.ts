@@ -11,7 +11,7 @@ export interface ConnectorNumbers {
   offers: Readonly<Record<string, number>>;
   reports: Readonly<Record<string, number>>;
   streams: { opened: number; refused: number; sentBytes: number; receivedBytes: number };
-  tunnels: { open: number; failed: number; connections: number };
+  tunnels: { open: number; standby: number; failed: number; connections: number };
 }
 
 const handshakes = { full: "handshakes", resumed: "resumed", refused: "tlsRefused", shed: "shed" };
@@ -100,12 +100,13 @@ export function watchConnector(readings: Readings, readAll: () => ConnectorNumbe
   });
   gauge({
     name: "rciots_tunnels",
-    help: "Ports of this process that lead to devices: open, and those it can't listen on.",
+    help: "Ports that lead to devices: open here, left to another process of the machine, and not to be had.",
     label: ["state"],
     read: () => {
-      const { open, failed } = read().tunnels;
+      const { open, standby, failed } = read().tunnels;
       return [
         [["open"], open],
+        [["standby"], standby],
         [["failed"], failed],
       ];
     },

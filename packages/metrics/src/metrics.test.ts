@@ -37,7 +37,7 @@ describe("when the numbers of a process are read", () => {
         offers: { offered: 2 },
         reports: { healthy: 1 },
         streams: { opened: 1, refused: 0, sentBytes: 100, receivedBytes: 200 },
-        tunnels: { open: 1, failed: 0, connections: 2 },
+        tunnels: { open: 1, standby: 0, failed: 0, connections: 2 },
       };
     });
     await read(metrics);

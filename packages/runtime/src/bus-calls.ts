@@ -18,10 +18,11 @@ export interface BusCalls {
     };
     response: unknown;
   };
-  /** Makes what listens for a tunnel match the store now; the address is the connector that holds the session. */
+  /** Makes what a connector listens for match the store now, and has it report; each connector is an address. */
   "tunnel:sync": {
     request: { organizationId: string; deviceId: string; tunnelId: string };
-    response: { state: "opening" | "open" | "waiting" | "failed" | "closed"; message: string | null };
+    /** `standby`: another process of its machine has the port; `waiting`: the device is not there. */
+    response: { state: "open" | "standby" | "waiting" | "failed" | "closed"; message: string | null };
   };
   /** Whether a device gets a connection to a target, which is closed again at once. */
   "tunnel:check": {

@@ -17,6 +17,11 @@ export interface BusEvents {
   "event:added": { organizationId: string; kinds: string[] };
   /** Runs of commands began, wrote, ended or were stopped; `hasEnded`: on a device or as a whole. */
   "command:changed": { organizationId: string; runIds: string[]; hasEnded: boolean };
+  /**
+   * A device that tunnels lead to came, left or went to another connector, or a port of one was freed: connectors
+   * look at its tunnels again.
+   */
+  "tunnel:changed": { organizationId: string; deviceId: string };
   /** A person signed out, lost a token, or has another role: who acts for it is judged again now. */
   "account:changed": { userId: string };
 }

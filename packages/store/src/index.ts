@@ -36,7 +36,7 @@ export type {
 } from "./repositories/command-runs.repository.ts";
 export type { ScriptChange } from "./repositories/scripts.repository.ts";
 export type { WebTunnelChange } from "./repositories/web-tunnels.repository.ts";
-export type { TunnelChange, TunnelReport } from "./repositories/tunnels.repository.ts";
+export type { NewTunnel, TunnelChange, TunnelReport } from "./repositories/tunnels.repository.ts";
 export type { TemplateChange, TemplateName } from "./repositories/templates.repository.ts";
 export { authorityNumber } from "./repositories/authorities.repository.ts";
 export type {

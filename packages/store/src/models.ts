@@ -514,12 +514,13 @@ export interface Tunnel {
   idleTimeoutMs: number | null;
   /** Closed at this time; null: never. */
   closesAt: Date | null;
+  /** Of all connectors together, as is `message`; made of what they say when it is read. */
   state: TunnelState;
   /** Why it failed. */
   message: string | null;
-  /** Whose session leads to the device, while it listens. */
-  connectorId: string | null;
-  /** Over all its life, as of the last few seconds. */
+  /** What each connector that lives says of it, by its id. */
+  reports: Record<string, TunnelListening>;
+  /** Over all its life and all connectors, as of the last few seconds. */
   usage: TunnelUsage;
   /** By the device itself, which may take it back; absent: by a person. */
   requestedBy?: "device";
@@ -528,6 +529,18 @@ export interface Tunnel {
   createdAt: Date;
   version: number;
 }
+
+/** Where a tunnel stands at one connector. */
+export interface TunnelListening {
+  /** `standby`: it doesn't listen, and takes the port over once that is free. */
+  state: "open" | "standby" | "failed";
+  /** Why it failed. */
+  message: string | null;
+  /** Host name of the machine, whose ports all its processes share. */
+  machine: string;
+  liveConnections: number;
+}
+
 /** A web server that a device reaches, at a name of its own below the platform's proxy domain. */
 export interface WebTunnel {
   _id: string;
@@ -1087,12 +1100,9 @@ const tunnel = new Schema<Tunnel>(
     maxConnections: number,
     idleTimeoutMs: numberOrNull,
     closesAt: dateOrNull,
-    state: text,
-    message: textOrNull,
-    connectorId: textOrNull,
+    reports: mixed,
     usage: {
       connections: number,
-      liveConnections: number,
       sentBytes: number,
       receivedBytes: number,
       lastUsedAt: dateOrNull,
@@ -1107,7 +1117,6 @@ const tunnel = new Schema<Tunnel>(
 tunnel.index({ port: 1 }, { unique: true });
 tunnel.index({ organizationId: 1, _id: -1 });
 tunnel.index({ deviceId: 1, _id: -1 });
-tunnel.index({ connectorId: 1 });
 
 const webTunnel = new Schema<WebTunnel>(
   {

@@ -100,6 +100,8 @@ describeStore("platform", (context) => {
       assert.deepEqual(await leases.expired("connector:", at(100)), ["connector:a"]);
       assert.deepEqual(await leases.expired("connector:", at(99)), []);
       assert.deepEqual(await leases.active("connector.", at(50)), []);
+      assert.deepEqual((await leases.connectors(at(50))).sort(), ["a", "b"]);
+      assert.deepEqual(await leases.connectors(at(100)), ["b"]);
     });
   });
 

@@ -174,6 +174,14 @@ describeStore("sessions", (context) => {
         .sort((a, b) => (a.deviceId < b.deviceId ? -1 : 1));
       assert.deepEqual([...first, ...rest], expected);
       assert.deepEqual(await deviceSessions.listHeld(newId("con"), "", 3), []);
+      const ids = held.map(({ _id }) => _id);
+      assert.deepEqual(
+        [...(await deviceSessions.holders([...ids, newId("dev")]))].sort(),
+        sessions
+          .slice(1)
+          .map(({ deviceId }) => [deviceId, connectorId])
+          .sort(),
+      );
     });
   });
 

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { newId } from "@rciots/runtime";
-import { isDuplicateKey, type Tunnel } from "../src/index.ts";
+import { isDuplicateKey, type NewTunnel, type TunnelListening } from "../src/index.ts";
 import { at, inParallel } from "./documents.ts";
 import { describeStore } from "./suite.ts";
 
 let lastPort = 30_000;
 
-function newTunnel(change: Partial<Tunnel> = {}): Tunnel {
+function newTunnel(change: Partial<NewTunnel> = {}): NewTunnel {
   lastPort += 1;
   return {
     _id: newId("tun"),
@@ -21,17 +21,21 @@ function newTunnel(change: Partial<Tunnel> = {}): Tunnel {
     maxConnections: 10,
     idleTimeoutMs: null,
     closesAt: null,
-    state: "opening",
-    message: null,
-    connectorId: null,
-    usage: { connections: 0, liveConnections: 0, sentBytes: 0, receivedBytes: 0, lastUsedAt: null },
     createdBy: "usr_test",
     createdAt: at(0),
     version: 1,
     ...change,
   };
 }
-const used = { connections: 1, liveConnections: 1, sentBytes: 10, receivedBytes: 20, lastUsedAt: at(5) };
+const used = { connections: 1, sentBytes: 10, receivedBytes: 20, lastUsedAt: at(5) };
+const unused = { connections: 0, sentBytes: 0, receivedBytes: 0, lastUsedAt: null };
+const listening = (change: Partial<TunnelListening> = {}): TunnelListening => ({
+  state: "open",
+  message: null,
+  machine: "one",
+  liveConnections: 0,
+  ...change,
+});
 
 describeStore("tunnels", (context) => {
   it("gives a port to one of ten that ask for it at once, and again when it is free", async () => {
@@ -112,7 +116,7 @@ describeStore("tunnels", (context) => {
     assert.ok(!(await tunnels.organizationsAsked()).includes(organizationId));
   });
 
-  it("are changed by version, and report to whoever claimed them last", async () => {
+  it("are changed by version", async () => {
     const { tunnels } = context.store;
     const tunnel = newTunnel();
     await tunnels.insert(tunnel);
@@ -120,26 +124,82 @@ describeStore("tunnels", (context) => {
     assert.deepEqual([changed?.allowFrom, changed?.version], [["10.0.0.0/8"], 2]);
     assert.equal(await tunnels.update(tunnel, { name: "late" }, 1), null);
     assert.equal((await tunnels.update(tunnel, { name: "now" }))?.name, "now");
+  });
 
-    assert.equal(await tunnels.claim(tunnel._id, "connector-1"), true);
-    await tunnels.report(tunnel._id, "connector-1", { state: "open", message: null, used });
-    await tunnels.report(tunnel._id, "connector-1", {
-      state: "waiting",
-      message: null,
-      used: { ...used, liveConnections: 0, lastUsedAt: null },
-    });
-    assert.equal(await tunnels.claim(tunnel._id, "connector-2"), true);
-    await tunnels.report(tunnel._id, "connector-1", { state: "failed", message: "late", used });
-    const [held] = await tunnels.claimedBy("connector-2");
-    assert.equal(held?._id, tunnel._id);
-    assert.equal(held?.state, "waiting");
-    assert.deepEqual(held?.usage, {
-      connections: 2,
-      liveConnections: 0,
-      sentBytes: 20,
-      receivedBytes: 40,
+  it("are what the connectors that live say of them, each of itself, and what was used is added up", async () => {
+    const { tunnels, leases } = context.store;
+    const tunnel = newTunnel();
+    await tunnels.insert(tunnel);
+    const { organizationId, deviceId, _id } = tunnel;
+    const read = async () => {
+      const found = await tunnels.find(organizationId, deviceId, _id);
+      assert.ok(found);
+      return found;
+    };
+    const standing = async () => {
+      const { state, message, usage } = await read();
+      return [state, message, usage.liveConnections];
+    };
+    assert.deepEqual(await standing(), ["opening", null, 0]);
+    const [first, second, dead] = ["con_1", "con_2", "con_dead"];
+    for (const id of [first, second]) await leases.claim(`connector:${id}`, id, 60_000);
+    await leases.claim(`connector:${dead}`, dead, 1_000, new Date(0));
+
+    const failed = listening({ state: "failed", message: "Taken." });
+    assert.equal(await tunnels.report(_id, first, { listening: failed, used: unused }), true);
+    assert.deepEqual(await standing(), ["failed", "Taken.", 0]);
+    await tunnels.report(_id, second, { listening: listening({ liveConnections: 2 }), used });
+    await tunnels.report(_id, dead, { listening: listening({ liveConnections: 7 }), used });
+    assert.deepEqual(await standing(), ["open", null, 2]);
+    assert.deepEqual(Object.keys((await read()).reports).sort(), [first, second]);
+
+    const early = { ...used, lastUsedAt: at(1) };
+    const open = listening({ liveConnections: 1 });
+    const writes = Array.from({ length: 10 }, () =>
+      tunnels.report(_id, first, { listening: open, used: early }),
+    );
+    await Promise.all(writes);
+    assert.deepEqual((await read()).usage, {
+      connections: 12,
+      liveConnections: 3,
+      sentBytes: 120,
+      receivedBytes: 240,
       lastUsedAt: at(5),
     });
-    assert.equal(await tunnels.claim(newId("tun"), "connector-1"), false);
+
+    const stored = () => context.database.db.collection("tunnels").findOne({ _id: _id as never });
+    await tunnels.report(_id, second, { listening: null, used: unused });
+    assert.deepEqual(Object.keys((await stored())?.["reports"]).sort(), [first, dead]);
+    await tunnels.prune();
+    assert.deepEqual(Object.keys((await stored())?.["reports"]), [first]);
+    const standby = { listening: listening({ state: "standby" }), used: unused };
+    await tunnels.report(_id, first, standby);
+    assert.deepEqual(await standing(), ["opening", null, 0]);
+    assert.equal(await tunnels.report(newId("tun"), first, standby), false);
+  });
+
+  it("are read page by page, also those that were stored before there were several listeners", async () => {
+    const { tunnels } = context.store;
+    const old = newTunnel();
+    await tunnels.insert(old);
+    await context.database.db.collection("tunnels").updateOne(
+      { _id: old._id as never },
+      {
+        $unset: { reports: "" },
+        $set: { state: "open", connectorId: "con_1", "usage.liveConnections": 3 },
+      },
+    );
+    await tunnels.prune();
+    const seen: string[] = [];
+    for (let after: string | undefined; ;) {
+      const page = await tunnels.all({ limit: 2, ...(after === undefined ? {} : { after }) });
+      seen.push(...page.map(({ _id }) => _id));
+      const found = page.find(({ _id }) => _id === old._id);
+      if (found !== undefined) assert.deepEqual([found.state, found.usage.liveConnections], ["opening", 0]);
+      after = page.at(-1)?._id;
+      if (page.length < 2) break;
+    }
+    assert.ok(seen.includes(old._id));
+    assert.deepEqual(seen, [...new Set(seen)].sort());
   });
 });

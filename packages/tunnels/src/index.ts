@@ -6,4 +6,5 @@ export {
   type TunnelDevice,
   type TunnelPorts,
 } from "./tunnel-ports.ts";
+export { busUnreachable } from "./tunnel-sync.ts";
 export { closedTunnelDetails, tunnelDetails } from "./tunnel-details.ts";

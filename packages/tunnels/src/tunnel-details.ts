@@ -1,7 +1,7 @@
-import type { Tunnel } from "@rciots/store";
+import type { NewTunnel, Tunnel } from "@rciots/store";
 
 /** What events tell of a tunnel. */
-export const tunnelDetails = ({ _id, name, port, target, allowFrom }: Tunnel) => ({
+export const tunnelDetails = ({ _id, name, port, target, allowFrom }: NewTunnel) => ({
   tunnelId: _id,
   name,
   port,

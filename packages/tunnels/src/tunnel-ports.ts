@@ -1,6 +1,7 @@
 import { randomInt } from "node:crypto";
-import { badRequest, conflict, isAppError, newId, type BusCalls, type CallBus } from "@rciots/runtime";
-import { isDuplicateKey, type Device, type Store, type Tunnel } from "@rciots/store";
+import { badRequest, conflict, newId, type BusCalls, type CallBus } from "@rciots/runtime";
+import { isDuplicateKey, type Device, type NewTunnel, type Store, type Tunnel } from "@rciots/store";
+import { createTunnelSync } from "./tunnel-sync.ts";
 
 /** Ports of the platform that tunnels may have. */
 export interface PortRange {
@@ -8,7 +9,7 @@ export interface PortRange {
   last: number;
 }
 
-export type TunnelDevice = Pick<Device, "_id" | "organizationId" | "presence">;
+export type TunnelDevice = Pick<Device, "_id" | "organizationId">;
 
 export interface WantedTunnel
   extends
@@ -29,7 +30,7 @@ export interface WantedTunnel
   port?: number | undefined;
 }
 
-/** What listens for a tunnel now. */
+/** What listens for a tunnel now, of all connectors together. */
 export type SyncedTunnel = BusCalls["tunnel:sync"]["response"];
 
 /** The ports that tunnels have, whoever asks for them: people of the frontend, devices of the connector. */
@@ -37,14 +38,14 @@ export interface TunnelPorts {
   /** @throws AppError `tunnels_off` where the platform listens for none */
   range(): PortRange;
   /**
-   * Stores a tunnel and has it opened; `synced` is undefined where no connector answers, such as for a device that is
-   * away. @throws AppError `tunnels_off`, `port_out_of_range`, `too_many_tunnels`, `no_free_port`, `port_taken`
+   * Stores a tunnel and has it opened; `synced` is undefined where no connector answers.
+   * @throws AppError `tunnels_off`, `port_out_of_range`, `too_many_tunnels`, `no_free_port`, `port_taken`
    */
   open(
     device: TunnelDevice,
     wanted: WantedTunnel,
-  ): Promise<{ tunnel: Tunnel; synced: SyncedTunnel | undefined }>;
-  /** Asks the connector to listen, or not to, as the store says; undefined where no connector answers. */
+  ): Promise<{ tunnel: NewTunnel; synced: SyncedTunnel | undefined }>;
+  /** Asks the connectors to listen, or not to, as the store says; undefined where no connector answers. */
   sync(device: TunnelDevice, tunnelId: string): Promise<SyncedTunnel | undefined>;
   /** Returns what it was, or null where somebody else was faster. */
   remove(device: TunnelDevice, tunnelId: string): Promise<Tunnel | null>;
@@ -54,16 +55,15 @@ const maxPerDevice = 100;
 const maxPerOrganization = 2_000;
 /** Another process may have a port of the range. */
 const portAttempts = 5;
-const busTimeoutMs = 20_000;
-const unreachable = ["bus_unserved", "bus_timeout", "bus_busy"];
 
 export function createTunnelPorts(options: {
-  store: Pick<Store, "tunnels">;
+  store: Pick<Store, "tunnels" | "leases">;
   bus: CallBus;
   /** Undefined: the platform listens for no tunnels. */
   ports: PortRange | undefined;
 }): TunnelPorts {
   const { store, bus, ports } = options;
+  const syncTunnel = createTunnelSync({ store, bus });
 
   function range(): PortRange {
     if (ports !== undefined) return ports;
@@ -100,18 +100,8 @@ export function createTunnelPorts(options: {
     return port;
   }
 
-  async function sync(device: TunnelDevice, tunnelId: string): Promise<SyncedTunnel | undefined> {
-    const { online, connectorId } = device.presence;
-    if (!online || connectorId === null) return undefined;
-    const request = { organizationId: device.organizationId, deviceId: device._id, tunnelId };
-    try {
-      return await bus.call("tunnel:sync", connectorId, request, { timeoutMs: busTimeoutMs });
-    } catch (error) {
-      // Its loop finds what it was not told.
-      if (isAppError(error) && unreachable.includes(error.code)) return undefined;
-      throw error;
-    }
-  }
+  const sync: TunnelPorts["sync"] = ({ _id: deviceId, organizationId }, tunnelId) =>
+    syncTunnel({ organizationId, deviceId, tunnelId });
 
   async function remove(device: TunnelDevice, tunnelId: string): Promise<Tunnel | null> {
     const removed = await store.tunnels.remove(device.organizationId, tunnelId);
@@ -122,7 +112,7 @@ export function createTunnelPorts(options: {
   /** Stores it and has it opened; says why where the port can't be had. */
   async function place(
     device: TunnelDevice,
-    tunnel: Tunnel,
+    tunnel: NewTunnel,
   ): Promise<{ synced: SyncedTunnel | undefined } | { refused: string }> {
     try {
       await store.tunnels.insert(tunnel);
@@ -145,16 +135,12 @@ export function createTunnelPorts(options: {
       await requireRoom(device);
       const tried = new Set<number>();
       for (;;) {
-        const tunnel: Tunnel = {
+        const tunnel: NewTunnel = {
           _id: newId("tun"),
           organizationId: device.organizationId,
           deviceId: device._id,
           ...rest,
           port: wanted ?? (await freePort(tried)),
-          state: "opening",
-          message: null,
-          connectorId: null,
-          usage: { connections: 0, liveConnections: 0, sentBytes: 0, receivedBytes: 0, lastUsedAt: null },
           createdAt: new Date(),
           version: 1,
         };

@@ -6,6 +6,7 @@ import {
   vaultOf,
   type JoinedProcess,
 } from "@rciots/process";
+import type { DeviceStreams } from "@rciots/protocol";
 import { createRelay } from "@rciots/relay";
 import { newId, type Logger } from "@rciots/runtime";
 import type { ConnectorConfig } from "./config.ts";
@@ -34,6 +35,7 @@ export function startConnectorProcess(options: {
       const edgeTls = await openEdgeTls(context, { config, vault, signer, processId: connectorId });
       const secretVault = createOrganizationVault({ store, vault });
       const host = config.deviceHost ?? anyAddress();
+      const reach: DeviceStreams = { open: (...args) => relay.streams.open(...args) };
       const connector = createConnector({
         store,
         bus,
@@ -49,7 +51,7 @@ export function startConnectorProcess(options: {
         settings: { drainMoveMs: config.drainSeconds * 1_000, rebalancePercent: config.rebalancePercent },
         ...(config.tunnelPorts === undefined
           ? {}
-          : { tunnels: { host: config.tunnelHost, ports: config.tunnelPorts } }),
+          : { tunnels: { host: config.tunnelHost, ports: config.tunnelPorts, streams: reach } }),
       });
       const relay = createRelay({
         store,

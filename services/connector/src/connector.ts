@@ -56,8 +56,11 @@ export interface ConnectorOptions {
   connectorId: string;
   /** `host:port` where other processes reach the streams of the sessions here; absent: nowhere. */
   relayAddress?: (() => string | null) | undefined;
-  /** Where tunnels listen, and on which ports; absent: the platform listens for none. */
-  tunnels?: { host: string; ports: PortRange } | undefined;
+  /**
+   * Where tunnels listen, on which ports, and what leads to devices of other connectors too (absent: there are none).
+   * Absent: the platform listens for no tunnels.
+   */
+  tunnels?: { host: string; ports: PortRange; streams?: DeviceStreams | undefined } | undefined;
   settings?: Partial<ConnectorSettings>;
   /** Milliseconds since 1970; tests move it. */
   now?: () => number;
@@ -144,7 +147,10 @@ export function createConnector(options: ConnectorOptions): Connector {
     relayAddress: options.relayAddress ?? (() => null),
     load: ownLoad.read,
     settings,
-    noteUpdate,
+    noteUpdate(organizationId, deviceId) {
+      noteUpdate(organizationId, deviceId);
+      tunnels?.presenceChanged({ organizationId, deviceId });
+    },
     onLeaseRegained: () => patrol.loop.nudge(),
   });
   const streams = createDeviceStreams({
@@ -160,11 +166,13 @@ export function createConnector(options: ConnectorOptions): Connector {
           store,
           bus,
           registry,
-          streams,
+          streams: options.tunnels.streams ?? streams,
+          isShared: options.tunnels.streams !== undefined,
           connections,
           host: options.tunnels.host,
           connectorId,
           intervalMs: settings.tunnelIntervalMs,
+          moveMs: settings.tunnelMoveMs,
           logger,
           now,
         });
@@ -265,6 +273,7 @@ export function createConnector(options: ConnectorOptions): Connector {
         const sessions = deviceIds?.flatMap((id) => registry.current(id) ?? []);
         delivery.consider(sessions ?? ofOrganization(organizationId));
       }),
+      bus.subscribe("tunnel:changed", (device) => tunnels?.lookAgain(device)),
       edgeTls.onChange(() => edge?.renewSecureContext()),
       serveDeviceCalls({ bus, connectorId, registry, settings, now }),
       serveTunnelCalls({ bus, connectorId, streams, keeper: tunnels }),
@@ -304,7 +313,7 @@ export function createConnector(options: ConnectorOptions): Connector {
       offers: delivery.counts(),
       reports: reports.counts(),
       streams: streams.counts(),
-      tunnels: tunnels?.counts() ?? { open: 0, failed: 0, connections: 0 },
+      tunnels: tunnels?.counts() ?? { open: 0, standby: 0, failed: 0, connections: 0 },
     };
   }
 
@@ -312,7 +321,8 @@ export function createConnector(options: ConnectorOptions): Connector {
     isDraining = true;
     edge?.refuseNew();
     presence.announce();
-    // Until it is their turn, sessions are served as ever: calls, tunnels, hints.
+    await tunnels?.drain();
+    // Until it is their turn, sessions are served as ever: calls, streams, hints.
     await drainSessions(registry, settings);
     for (const end of unsubscribe) end();
     await Promise.all([

@@ -19,6 +19,8 @@ export interface ConnectorSettings {
   authorityRefreshMs: number;
   /** How often tunnels are looked at: their usage, their idleness, their time. */
   tunnelIntervalMs: number;
+  /** How long ports stay open while their device is between two connectors. */
+  tunnelMoveMs: number;
   /** After which new TLS ticket keys are made. */
   ticketKeyLifetimeMs: number;
   ticketKeyCheckMs: number;
@@ -86,6 +88,7 @@ export const defaultSettings: ConnectorSettings = {
   sweepIntervalMs: 5_000,
   authorityRefreshMs: 30_000,
   tunnelIntervalMs: 5_000,
+  tunnelMoveMs: 10_000,
   ticketKeyLifetimeMs: 86_400_000,
   ticketKeyCheckMs: 60_000,
   maxSessions: 50_000,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { newId } from "@rciots/runtime";
-import type { Device, Tunnel } from "@rciots/store";
+import type { Device, NewTunnel, Tunnel } from "@rciots/store";
 import { eventually, inAnotherOrganization, startApi, type ApiFixture } from "./api-fixture.ts";
 
 const nobody = { viewer: "none", operator: "none", admin: "none", owner: "none" };
@@ -29,7 +29,7 @@ describe("when an organisation says whether its devices may ask for tunnels", ()
 
   async function insertTunnel(device: Device, by: Pick<Tunnel, "requestedBy"> = { requestedBy: "device" }) {
     lastPort += 1;
-    const tunnel: Tunnel = {
+    const tunnel: NewTunnel = {
       _id: newId("tun"),
       organizationId: device.organizationId,
       deviceId: device._id,
@@ -42,20 +42,18 @@ describe("when an organisation says whether its devices may ask for tunnels", ()
       maxConnections: 64,
       idleTimeoutMs: null,
       closesAt: null,
-      state: "open",
-      message: null,
-      connectorId: null,
-      usage: { connections: 3, liveConnections: 0, sentBytes: 10, receivedBytes: 20, lastUsedAt: null },
       createdBy: device._id,
       createdAt: new Date(),
       version: 1,
       ...by,
     };
     await api.store.tunnels.insert(tunnel);
+    const used = { connections: 3, sentBytes: 10, receivedBytes: 20, lastUsedAt: null };
+    await api.store.tunnels.report(tunnel._id, "con_test", { listening: null, used });
     return tunnel;
   }
   const ofPerson = (device: Device) => insertTunnel(device, {});
-  const find = ({ organizationId, deviceId, _id }: Tunnel) =>
+  const find = ({ organizationId, deviceId, _id }: NewTunnel) =>
     api.store.tunnels.find(organizationId, deviceId, _id);
 
   it("lets none until an owner names networks, which nobody else can", async () => {

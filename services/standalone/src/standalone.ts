@@ -17,6 +17,7 @@ import {
   vaultOf,
   type PartList,
 } from "@rciots/process";
+import type { DeviceStreams } from "@rciots/protocol";
 import { createRelay, type Relay } from "@rciots/relay";
 import {
   certificateFingerprint,
@@ -109,6 +110,11 @@ async function startParts(options: StandaloneOptions, parts: PartList): Promise<
   const { env, say } = options;
   const withCache = { ...config, cacheDir: join(dataDir, "cache") };
   const rendering = await openRendering({ config: withCache, store, vault, logger, env, say });
+  // Without a bus to other processes there are none that hold sessions.
+  const reach: DeviceStreams | undefined =
+    config.redisUrl === undefined
+      ? undefined
+      : { open: (...args) => (relay ?? connector).streams.open(...args) };
   const connector = createConnector({
     store,
     bus,
@@ -129,7 +135,7 @@ async function startParts(options: StandaloneOptions, parts: PartList): Promise<
     },
     ...(config.tunnelPorts === undefined
       ? {}
-      : { tunnels: { host: config.tunnelHost, ports: config.tunnelPorts } }),
+      : { tunnels: { host: config.tunnelHost, ports: config.tunnelPorts, streams: reach } }),
   });
   // Before the connector, which says where it is reached; and it outlives the sessions that it leads to.
   const relay =

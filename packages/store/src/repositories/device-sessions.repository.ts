@@ -230,6 +230,14 @@ export function createDeviceSessionRepository(models: Models) {
       }));
     },
 
+    /** The connectors through which these devices are online, by device; those that are offline are left out. */
+    async holders(deviceIds: string[]): Promise<Map<string, string>> {
+      const found = await devices
+        .find({ _id: { $in: deviceIds }, "presence.online": true }, { "presence.connectorId": 1 })
+        .lean<{ _id: string; presence: { connectorId: string | null } }[]>();
+      return new Map(found.map(({ _id, presence }) => [_id, presence.connectorId ?? ""]));
+    },
+
     /** Stored state of revisions, by `<deviceId>:<revision>`. */
     async findRevisionStates(ids: string[]): Promise<Map<string, RevisionState>> {
       const found = await deviceRevisions

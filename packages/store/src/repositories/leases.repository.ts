@@ -12,6 +12,16 @@ export function isDuplicateKey(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === 11000;
 }
 
+const connectorPrefix = "connector:";
+
+/** Ids of the connectors whose leases are in force. */
+export async function liveConnectors(leases: Models["leases"], now = new Date()): Promise<Set<string>> {
+  const found = await leases
+    .find({ _id: { $gte: connectorPrefix, $lt: `${connectorPrefix}\uffff` }, expiresAt: { $gt: now } })
+    .lean<{ _id: string }[]>();
+  return new Set(found.map(({ _id }) => _id.slice(connectorPrefix.length)));
+}
+
 /** Claims on singleton work. A holder that dies loses its claim when it expires. */
 export function createLeaseRepository({ leases }: Models) {
   return {
@@ -67,6 +77,11 @@ export function createLeaseRepository({ leases }: Models) {
         .find({ _id: { $gte: prefix, $lt: `${prefix}\uffff` }, expiresAt: { $gt: now } })
         .lean<{ _id: string; holder: string; load?: ConnectorLoad | null }[]>();
       return found.map(({ _id, holder, load }) => ({ name: _id, holder, load: load ?? null }));
+    },
+
+    /** Ids of the connectors whose leases are in force. */
+    async connectors(now = new Date()): Promise<string[]> {
+      return [...(await liveConnectors(leases, now))];
     },
 
     /** Names of leases with this prefix whose holders let them lapse. */

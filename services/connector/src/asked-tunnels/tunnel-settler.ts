@@ -35,7 +35,7 @@ const placeOf = ({ target: { host, port } }: Pick<Tunnel, "target">): string =>
 
 const refusedBy = ({ code, message }: AppError): AskedTunnelAnswer => ({ state: "refused", code, message });
 
-function answerOf({ port }: Tunnel, synced: SyncedTunnel | undefined): AskedTunnelAnswer {
+function answerOf({ port }: Pick<Tunnel, "port">, synced: SyncedTunnel | undefined): AskedTunnelAnswer {
   if (synced?.state === "open") return { state: "open", port };
   if (synced?.state !== "failed") return { state: "opening", port };
   return { state: "failed", port, message: synced.message ?? `The platform can't listen on port ${port}.` };

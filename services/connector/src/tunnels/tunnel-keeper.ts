@@ -1,18 +1,11 @@
 import type { DeviceStreams } from "@rciots/protocol";
-import {
-  createBatcher,
-  createLoop,
-  errorMessage,
-  publishEvents,
-  type Bus,
-  type Logger,
-  type Loop,
-} from "@rciots/runtime";
-import type { ConnectionLog, Store, Tunnel, TunnelState } from "@rciots/store";
+import { createBatcher, createLoop, errorMessage, type Bus, type Logger, type Loop } from "@rciots/runtime";
+import type { ConnectionLog, Store, Tunnel, TunnelListening } from "@rciots/store";
 import type { SessionRegistry } from "../session-registry.ts";
 import type { Session } from "../session.ts";
-import { tunnelConnection } from "./tunnel-connection.ts";
-import { createTunnelListener, type TunnelListener } from "./tunnel-listener.ts";
+import { createHeldTunnels, type HeldTunnel } from "./held-tunnels.ts";
+import { createTunnelClosing } from "./tunnel-closing.ts";
+import { othersOf } from "./tunnel-port.ts";
 
 export interface TunnelKeeper {
   loop: Loop;
@@ -20,253 +13,227 @@ export interface TunnelKeeper {
   deviceLive(session: Session): void;
   /** Its session is over: the ports are free until it comes back. */
   deviceGone(session: Session): void;
+  /** What the store says of a device's presence was changed here: the other connectors are told. */
+  presenceChanged(device: DeviceRef): void;
+  /** Looks at the tunnels of a device again, because another connector says so. Never rejects. */
+  lookAgain(device: DeviceRef): void;
   /** Reads one tunnel again and makes what listens match it. */
-  sync(ref: TunnelRef): Promise<{ state: TunnelState | "closed"; message: string | null }>;
+  sync(ref: TunnelRef): Promise<{ state: SyncState; message: string | null }>;
   counts(): TunnelCounts;
   /** Devices that ports here lead to. */
   devices(): Set<string>;
+  /** Leaves the ports to the other connectors, where there are any; what goes through them goes on. */
+  drain(): Promise<void>;
   stop(): Promise<void>;
 }
 
 /** At this moment, in this process. */
 export interface TunnelCounts {
   open: number;
+  standby: number;
   failed: number;
   connections: number;
 }
 
-export interface TunnelRef {
+export interface DeviceRef {
   organizationId: string;
   deviceId: string;
+}
+
+export interface TunnelRef extends DeviceRef {
   tunnelId: string;
 }
 
+type SyncState = TunnelListening["state"] | "waiting" | "closed";
+
 export interface TunnelKeeperOptions {
-  store: Pick<Store, "tunnels" | "events">;
+  store: Pick<Store, "tunnels" | "events" | "deviceSessions">;
   bus: Bus;
-  registry: Pick<SessionRegistry, "current" | "all">;
-  streams: DeviceStreams;
-  /** Where each connection is written down. */
-  connections: Pick<ConnectionLog, "begin">;
+  registry: Pick<SessionRegistry, "current">;
   /** Where tunnels listen that name no address of their own. */
   host: string;
+  streams: DeviceStreams;
+  /** Whether `streams` lead to devices of other connectors too. */
+  isShared: boolean;
+  /** Where each connection is written down. */
+  connections: Pick<ConnectionLog, "begin">;
   connectorId: string;
   intervalMs: number;
+  /** How long ports stay open while their device is between two connectors. */
+  moveMs: number;
   logger: Logger;
   now: () => number;
 }
 
-interface Held {
-  tunnel: Tunnel;
-  listener: TunnelListener | undefined;
-  state: TunnelState;
-  message: string | null;
-}
-
-const platform = { kind: "platform", id: "platform", name: "Platform" } as const;
 const batchSize = 250;
-const stepsPerFullLook = 12;
+const stepsPerPrune = 12;
 
 /**
- * Keeps the listening ports of this connector as the store wants them, for the devices whose sessions are here. The
- * store is the truth: what a hint missed, the loop finds.
+ * Keeps the listening ports of this connector as the store wants them, for every device that is connected, here or at
+ * another connector. The store is the truth: what a hint missed, the loop finds.
  */
 export function createTunnelKeeper(options: TunnelKeeperOptions): TunnelKeeper {
-  const { store, bus, registry, streams, connections, host, connectorId, logger, now } = options;
-  const held = new Map<string, Held>();
-  /** What the store was last told of each, besides its usage. */
-  const told = new Map<string, string>();
-  /** Work on one tunnel is done one after the other. */
-  const working = new Map<string, Promise<unknown>>();
-  let isStopped = false;
+  const { store, bus, registry, isShared, connectorId, intervalMs, logger, now } = options;
+  // Of a connector that is alone, a device that is not here is nowhere.
+  const held = createHeldTunnels({ ...options, moveMs: isShared ? options.moveMs : 0 });
+  const { inTurn, report, release } = held;
+  /** Devices that have any, as of the last look. */
+  let withTunnels = new Set<string>();
   let steps = 0;
 
-  function inTurn<T>(tunnelId: string, work: () => Promise<T>): Promise<T> {
-    const next = (working.get(tunnelId) ?? Promise.resolve()).then(work, work);
-    const settled = next
-      .catch(() => undefined)
-      .finally(() => {
-        if (working.get(tunnelId) === settled) working.delete(tunnelId);
-      });
-    working.set(tunnelId, settled);
-    return next;
-  }
-
-  const isHere = ({ organizationId, deviceId }: Pick<Tunnel, "organizationId" | "deviceId">): boolean => {
+  const isHere = ({ organizationId, deviceId }: DeviceRef): boolean => {
     const session = registry.current(deviceId);
     return session?.state === "live" && session.identity.organizationId === organizationId;
   };
 
-  async function report(id: string, { state, message, listener }: Omit<Held, "tunnel">): Promise<void> {
-    const nothing = { connections: 0, liveConnections: 0, sentBytes: 0, receivedBytes: 0, lastUsedAt: null };
-    const used = listener?.takeUsage() ?? nothing;
-    const standing = `${state} ${used.liveConnections} ${message}`;
-    // Most tunnels stand idle: nothing is written for them.
-    if (used.lastUsedAt === null && told.get(id) === standing) return;
-    await store.tunnels.report(id, connectorId, { state, message, used });
-    if (held.has(id)) told.set(id, standing);
+  /** Of the devices of these tunnels, those whose sessions other connectors hold. */
+  async function elsewhere(tunnels: readonly Tunnel[]): Promise<ReadonlySet<string>> {
+    const ids = new Set(tunnels.filter((tunnel) => !isHere(tunnel)).map(({ deviceId }) => deviceId));
+    if (!isShared || ids.size === 0) return new Set();
+    const holders = await store.deviceSessions.holders([...ids]);
+    return new Set([...holders].filter(([, id]) => id !== connectorId).map(([deviceId]) => deviceId));
   }
 
-  async function open(tunnel: Tunnel): Promise<Held> {
-    const listener = createTunnelListener({
-      tunnel,
-      host: tunnel.listenHost ?? host,
-      streams,
-      onAsked: (address) => connections.begin(tunnelConnection(tunnel, address)),
-      logger,
-      now,
+  const settle = (tunnel: Tunnel, away: ReadonlySet<string>): Promise<HeldTunnel | undefined> =>
+    held.settle(tunnel, () => away.has(tunnel.deviceId) || isHere(tunnel));
+
+  async function settleAll(tunnels: readonly Tunnel[]): Promise<void> {
+    const away = await elsewhere(tunnels);
+    await Promise.all(tunnels.map((tunnel) => inTurn(tunnel._id, () => settle(tunnel, away))));
+  }
+
+  const sync: TunnelKeeper["sync"] = ({ organizationId, deviceId, tunnelId }) =>
+    inTurn(tunnelId, async () => {
+      const tunnel = await store.tunnels.find(organizationId, deviceId, tunnelId);
+      if (tunnel === null) {
+        await release({ _id: tunnelId, reports: {} });
+        return { state: "closed", message: null };
+      }
+      withTunnels.add(deviceId);
+      const entry = await settle(tunnel, await elsewhere([tunnel]));
+      if (entry === undefined) return { state: "waiting", message: null };
+      await report(entry);
+      return { state: entry.state, message: entry.message };
     });
-    try {
-      await listener.open();
-      return { tunnel, listener, state: "open", message: null };
-    } catch (error) {
-      const message = `The platform can't listen on port ${tunnel.port}: ${errorMessage(error)}`;
-      logger.warn({ tunnelId: tunnel._id, port: tunnel.port, error: errorMessage(error) }, "tunnel failed");
-      return { tunnel, listener: undefined, state: "failed", message };
-    }
+  const syncAll = (entries: readonly HeldTunnel[]): Promise<unknown> =>
+    Promise.all(
+      entries.map(({ tunnel: { _id: tunnelId, organizationId, deviceId } }) =>
+        sync({ organizationId, deviceId, tunnelId }),
+      ),
+    );
+
+  const closeForGood = createTunnelClosing({
+    store,
+    bus,
+    connectorId,
+    release: (tunnel) => inTurn(tunnel._id, () => release(tunnel)),
+  });
+
+  const isOver = ({ closesAt }: Tunnel): boolean => closesAt !== null && closesAt.getTime() <= now();
+
+  /** Whether nothing went through it, here or elsewhere; what others saw is known with their next report. */
+  function isIdle({ tunnel, listener }: HeldTunnel): boolean {
+    const { idleTimeoutMs, usage } = tunnel;
+    if (idleTimeoutMs === null || listener === undefined) return false;
+    const lastUsedAt = Math.max(listener.lastActiveAt, usage.lastUsedAt?.getTime() ?? 0);
+    const lateMs = othersOf(tunnel, connectorId).length > 0 ? 2 * intervalMs : 0;
+    return now() - lastUsedAt >= idleTimeoutMs + lateMs;
   }
 
-  /** Frees the port. What was used until then is told of. */
-  async function release(id: string, state: TunnelState): Promise<void> {
-    const entry = held.get(id);
-    held.delete(id);
-    told.delete(id);
+  async function keep(tunnel: Tunnel, away: ReadonlySet<string>): Promise<void> {
+    if (isOver(tunnel)) return closeForGood(tunnel, "its time was over");
+    const entry = await inTurn(tunnel._id, () => settle(tunnel, away));
     if (entry === undefined) return;
-    // Refused from here on; what goes through it ends.
-    await entry.listener?.close();
-    await report(id, { ...entry, state, message: null });
+    if (isIdle(entry)) return closeForGood(entry.tunnel, "nobody used it");
+    await inTurn(tunnel._id, () => report(entry));
   }
 
-  /** A connector that was killed has said of its tunnels that they are open. */
-  async function forgetFormerLife({ _id, connectorId: holder, state }: Tunnel): Promise<void> {
-    if (holder !== connectorId || state === "waiting") return;
-    await report(_id, { state: "waiting", message: null, listener: undefined });
+  /** All tunnels, however many devices there are: most have none. */
+  async function step(): Promise<void> {
+    if (steps % stepsPerPrune === 0) await store.tunnels.prune();
+    steps += 1;
+    const found = new Set<string>();
+    const devices = new Set<string>();
+    for (let after: string | undefined; ;) {
+      const page = await store.tunnels.all({ limit: batchSize, ...(after === undefined ? {} : { after }) });
+      for (const { _id, deviceId } of page) {
+        found.add(_id);
+        devices.add(deviceId);
+      }
+      const away = await elsewhere(page);
+      await Promise.all(page.map((tunnel) => keep(tunnel, away)));
+      after = page.at(-1)?._id;
+      if (page.length < batchSize) break;
+    }
+    withTunnels = devices;
+    await syncAll(held.all().filter(({ tunnel }) => !found.has(tunnel._id)));
   }
 
-  /** What listens for a tunnel is made what the store says of it. */
-  async function settle(tunnel: Tunnel): Promise<Held | undefined> {
-    const { _id } = tunnel;
-    if (isStopped || !isHere(tunnel)) {
-      await release(_id, "waiting");
-      await forgetFormerLife(tunnel);
-      return undefined;
-    }
-    const before = held.get(_id);
-    if (before?.listener !== undefined) {
-      before.tunnel = tunnel;
-      before.listener.apply(tunnel);
-      return before;
-    }
-    if (!(await store.tunnels.claim(_id, connectorId))) return undefined;
-    const entry = await open(tunnel);
-    // The device may have left while the port was opened.
-    held.set(_id, entry);
-    if (!isHere(tunnel)) {
-      await release(_id, "waiting");
-      return undefined;
-    }
-    await report(_id, entry);
-    return entry;
-  }
-
-  const settleAll = (tunnels: Tunnel[]): Promise<unknown> =>
-    Promise.all(tunnels.map((tunnel) => inTurn(tunnel._id, () => settle(tunnel))));
-
-  const lives = createBatcher<string, Tunnel[]>({
+  const ofDevice = createBatcher<string, Tunnel[]>({
     maxSize: batchSize,
     async run(deviceIds) {
       const found = await store.tunnels.ofDevices(deviceIds);
       return deviceIds.map((deviceId) => found.filter((tunnel) => tunnel.deviceId === deviceId));
     },
   });
+  const heldOf = (deviceId: string): HeldTunnel[] =>
+    held.all().filter(({ tunnel }) => tunnel.deviceId === deviceId);
 
-  /** By itself: it had its time, or nobody used it. */
-  async function closeForGood(entry: Held, reason: string): Promise<void> {
-    const { _id, organizationId, deviceId, name, port, target } = entry.tunnel;
-    await release(_id, "waiting");
-    const removed = await store.tunnels.remove(organizationId, _id);
-    if (removed === null) return;
-    const { connections, sentBytes, receivedBytes } = removed.usage;
-    const event = {
-      organizationId,
-      deviceId,
-      kind: "tunnel.closed",
-      severity: "info" as const,
-      actor: platform,
-      message: `The tunnel on port ${port} was closed: ${reason}.`,
-      details: { tunnelId: _id, name, port, target, connections, sentBytes, receivedBytes },
-      address: null,
-    };
-    await store.events.append(event);
-    publishEvents(bus, [event]);
+  async function look({ deviceId }: DeviceRef): Promise<Tunnel[]> {
+    const found = await ofDevice.add(deviceId);
+    if (found.length > 0) withTunnels.add(deviceId);
+    await settleAll(found);
+    return found;
   }
 
-  function endReason({ tunnel, listener }: Held): string | undefined {
-    const at = now();
-    if (tunnel.closesAt !== null && tunnel.closesAt.getTime() <= at) return "its time was over";
-    const idleMs = tunnel.idleTimeoutMs;
-    if (idleMs === null || listener === undefined || at - listener.lastActiveAt < idleMs) return undefined;
-    return "nobody used it";
+  async function lookAgain(device: DeviceRef): Promise<void> {
+    const found = new Set((await look(device)).map(({ _id }) => _id));
+    await syncAll(heldOf(device.deviceId).filter(({ tunnel }) => !found.has(tunnel._id)));
   }
 
-  async function step(): Promise<void> {
-    for (const [id, entry] of [...held]) {
-      const reason = endReason(entry);
-      await inTurn(id, () => (reason === undefined ? report(id, entry) : closeForGood(entry, reason)));
-    }
-    const known = [...held.values()].map(({ tunnel }) => tunnel.deviceId);
-    const claimed = (await store.tunnels.claimedBy(connectorId)).map(({ deviceId }) => deviceId);
-    const isFull = steps % stepsPerFullLook === 0;
-    steps += 1;
-    // Most of ten thousand devices have no tunnel: they are looked through now and then, for hints that were lost.
-    const live = isFull ? registry.all().map(({ identity }) => identity.deviceId) : [];
-    const deviceIds = [...new Set([...known, ...claimed, ...live])];
-    const found = new Set<string>();
-    for (let at = 0; at < deviceIds.length; at += batchSize) {
-      const tunnels = await store.tunnels.ofDevices(deviceIds.slice(at, at + batchSize));
-      for (const { _id } of tunnels) found.add(_id);
-      await settleAll(tunnels);
-    }
-    for (const id of [...held.keys()]) if (!found.has(id)) await inTurn(id, () => release(id, "waiting"));
+  function tellOthers({ organizationId, deviceId }: DeviceRef): void {
+    if (isShared) bus.publish("tunnel:changed", { organizationId, deviceId });
   }
 
-  const loop = createLoop({ name: "connector-tunnels", intervalMs: options.intervalMs, step, logger });
-  const quietly = (work: Promise<unknown>): void =>
-    void work.catch((error: unknown) => {
+  async function lookAndTell(device: DeviceRef): Promise<void> {
+    if ((await look(device)).length > 0) tellOthers(device);
+  }
+
+  const loop = createLoop({ name: "connector-tunnels", intervalMs, step, logger });
+  const quietly = (work: Promise<unknown>): Promise<unknown> =>
+    work.catch((error: unknown) => {
       logger.warn({ error: errorMessage(error) }, "tunnels could not be brought up to date yet");
       loop.nudge();
     });
 
   return {
     loop,
-    deviceLive: ({ identity }) => quietly(lives.add(identity.deviceId).then(settleAll)),
-    deviceGone({ identity }) {
-      const ids = [...held].filter(([, { tunnel }]) => tunnel.deviceId === identity.deviceId);
-      quietly(settleAll(ids.map(([, { tunnel }]) => tunnel)));
+    deviceLive: ({ identity }) => void quietly(lookAndTell(identity)),
+    deviceGone: ({ identity }) =>
+      void quietly(settleAll(heldOf(identity.deviceId).map(({ tunnel }) => tunnel))),
+    presenceChanged(device) {
+      if (withTunnels.has(device.deviceId)) tellOthers(device);
     },
-    sync: ({ organizationId, deviceId, tunnelId }) =>
-      inTurn(tunnelId, async () => {
-        const tunnel = await store.tunnels.find(organizationId, deviceId, tunnelId);
-        if (tunnel === null) {
-          await release(tunnelId, "waiting");
-          return { state: "closed" as const, message: null };
-        }
-        const entry = await settle(tunnel);
-        if (entry === undefined) return { state: "waiting" as const, message: null };
-        await report(tunnelId, entry);
-        return { state: entry.state, message: entry.message };
-      }),
+    lookAgain: (device) => void quietly(lookAgain(device)),
+    sync,
     counts() {
-      const states = [...held.values()];
-      const count = (wanted: TunnelState): number => states.filter(({ state }) => state === wanted).length;
-      const connections = states.reduce((sum, { listener }) => sum + (listener?.connections ?? 0), 0);
-      return { open: count("open"), failed: count("failed"), connections };
+      const all = held.all();
+      const count = (wanted: TunnelListening["state"]): number =>
+        all.filter(({ state }) => state === wanted).length;
+      const connections = all.reduce((sum, { listener }) => sum + (listener?.connections ?? 0), 0);
+      return { open: count("open"), standby: count("standby"), failed: count("failed"), connections };
     },
-    devices: () => new Set([...held.values()].map(({ tunnel }) => tunnel.deviceId)),
+    async drain() {
+      if (!isShared) return;
+      held.drain();
+      const left = held.all();
+      await quietly(Promise.all(left.map((entry) => inTurn(entry.tunnel._id, () => report(entry)))));
+      for (const { tunnel } of left) tellOthers(tunnel);
+    },
+    devices: () => new Set(held.all().map(({ tunnel }) => tunnel.deviceId)),
     async stop() {
       await loop.stop();
-      isStopped = true;
-      await Promise.all([...held.keys()].map((id) => inTurn(id, () => release(id, "waiting"))));
+      await held.stop();
     },
   };
 }

@@ -4,13 +4,15 @@ import { createNetworkMatcher, errorMessage, parseNetwork, type Logger } from "@
 import type { ConnectionNote, Tunnel, TunnelUsage } from "@rciots/store";
 
 /** What an open tunnel may be told to change; its port and its target stay. */
-export type TunnelRules = Pick<Tunnel, "allowFrom" | "maxConnections" | "idleTimeoutMs" | "closesAt">;
+export type TunnelRules = Pick<Tunnel, "allowFrom" | "maxConnections">;
 
 export interface TunnelListener {
   /** Rejects with the system's error where the port can't be had. */
   open(): Promise<void>;
   /** Takes effect at once, also for connections that are open. */
-  apply(rules: TunnelRules): void;
+  apply(rules: TunnelRules, liveElsewhere: number): void;
+  /** Frees the port; what goes through it already goes on. */
+  refuseNew(): void;
   /** Usage since the last call. */
   takeUsage(): TunnelUsage;
   /** Milliseconds since 1970. */
@@ -48,6 +50,8 @@ export function createTunnelListener(options: {
   const target = { kind: "tcp", ...tunnel.target } as const;
   const connections = new Set<Connection>();
   let rules: TunnelRules = tunnel;
+  /** Connections through other connectors, as of the last look at the store. */
+  let elsewhere = 0;
   let isAllowed = createNetworkMatcher(rules.allowFrom.map(parseNetwork));
   let lastActiveAt = now();
   let counted = { connections: 0, sentBytes: 0, receivedBytes: 0 };
@@ -90,7 +94,7 @@ export function createTunnelListener(options: {
 
   function onConnection(socket: Socket): void {
     const address = socket.remoteAddress ?? "";
-    const isFull = connections.size >= rules.maxConnections;
+    const isFull = connections.size + elsewhere >= rules.maxConnections;
     const noted = options.onAsked(address);
     if (!isClosed && !isFull && isAllowed(address)) return void serve(socket, noted);
     const reason = isFull ? full : notAllowed;
@@ -112,12 +116,17 @@ export function createTunnelListener(options: {
           resolve();
         });
       }),
-    apply(next) {
+    apply(next, liveElsewhere) {
       rules = next;
+      elsewhere = liveElsewhere;
       isAllowed = createNetworkMatcher(rules.allowFrom.map(parseNetwork));
       for (const { socket } of connections) {
         if (!isAllowed(socket.remoteAddress ?? "")) resetSocket(socket);
       }
+    },
+    refuseNew() {
+      isClosed = true;
+      server.close();
     },
     takeUsage() {
       for (const connection of connections) countBytes(connection);

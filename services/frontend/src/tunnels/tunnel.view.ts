@@ -43,7 +43,7 @@ export function viewTunnel(
   {
     _id,
     organizationId: _organization,
-    connectorId: _connector,
+    reports: _reports,
     closesAt,
     createdAt,
     usage,

@@ -1,6 +1,6 @@
 import { conflict, isAppError, notFound, plainAddress, type Bus } from "@rciots/runtime";
 import type { Store, Tunnel, TunnelChange } from "@rciots/store";
-import { closedTunnelDetails, tunnelDetails, type TunnelPorts } from "@rciots/tunnels";
+import { busUnreachable, closedTunnelDetails, tunnelDetails, type TunnelPorts } from "@rciots/tunnels";
 import { difference, type Acting, type Audit } from "../audit/audit.ts";
 import type { Member } from "../auth/caller.ts";
 import { readPage, type Page } from "../http/cursor.ts";
@@ -32,8 +32,7 @@ export interface SeenTunnel {
 
 export type TunnelsService = ReturnType<typeof createTunnelsService>;
 
-const busTimeoutMs = 20_000;
-const unreachable = ["bus_unserved", "bus_timeout", "bus_busy"];
+const checkTimeoutMs = 20_000;
 
 const offline = () =>
   conflict({ code: "device_offline", message: "The device is not connected; try again when it is online." });
@@ -47,7 +46,7 @@ function changeable({ requestedBy, allowFrom }: Tunnel, wanted: TunnelChange): T
   throw conflict({ code: "networks_of_organization", message });
 }
 
-/** Ports of the platform that lead to devices. The connector that holds a device's session listens; this asks it to. */
+/** Ports of the platform that lead to devices. Every connector listens; they are asked to. */
 export function createTunnelsService(options: {
   store: Pick<Store, "tunnels" | "devices">;
   bus: Bus;
@@ -207,9 +206,9 @@ export function createTunnelsService(options: {
       });
       try {
         const request = { organizationId, deviceId, host, port };
-        return await bus.call("tunnel:check", connectorId, request, { timeoutMs: busTimeoutMs });
+        return await bus.call("tunnel:check", connectorId, request, { timeoutMs: checkTimeoutMs });
       } catch (error) {
-        if (isAppError(error) && unreachable.includes(error.code)) throw offline();
+        if (isAppError(error) && busUnreachable.includes(error.code)) throw offline();
         throw error;
       }
     },
