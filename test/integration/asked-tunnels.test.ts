@@ -242,7 +242,7 @@ describe("when devices ask for tunnels", function () {
   it("comes back on its port with the device and with the connector", async () => {
     const [answer] = await askFor(to(22));
     client.close();
-    await eventually(async () => assert.equal((await stored())[0]?.state, "waiting"));
+    await eventually(async () => assert.deepEqual((await stored())[0]?.reports, {}));
     client = await connect();
     await eventually(async () => assert.equal((await stored())[0]?.state, "open"));
     await running.stop();
