@@ -52,7 +52,8 @@ export function createTunnelPorts(options: {
   return {
     async open(tunnel) {
       const host = tunnel.listenHost ?? options.host;
-      const onAsked = (address: string): ConnectionNote => connections.begin(tunnelConnection(tunnel, address));
+      const onAsked = (address: string): ConnectionNote =>
+        connections.begin(tunnelConnection(tunnel, address));
       const listener = createTunnelListener({ tunnel, host, streams, onAsked, logger, now });
       try {
         await listener.open();
