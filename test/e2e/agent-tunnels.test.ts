@@ -5,7 +5,7 @@ import { startAgentProcess, type AgentProcess } from "../harness/agent-process.t
 import type { ApiClient } from "../harness/api-client.ts";
 import { eventually } from "../harness/eventually.ts";
 import { createToken, deviceOnline } from "../harness/fleet.ts";
-import { freePorts, startPlatformProcess, type PlatformProcess } from "../harness/platform-process.ts";
+import { freePortRange, startPlatformProcess, type PlatformProcess } from "../harness/platform-process.ts";
 
 const clusterApi = { viewer: "none", operator: "none", admin: "none", owner: "none" };
 const patience = { timeoutMs: 60_000 };
@@ -39,9 +39,9 @@ describe("tunnels that an agent asks for on its command line", function () {
   let first: number;
 
   before(async () => {
-    [first = 0] = await freePorts(1);
+    first = await freePortRange(51);
     platform = await startPlatformProcess({
-      env: { RCIOTS_TUNNEL_PORTS: `${first}-${Math.min(first + 50, 65_535)}` },
+      env: { RCIOTS_TUNNEL_PORTS: `${first}-${first + 50}` },
     });
     api = await platform.api();
     echo = createServer({ allowHalfOpen: true }, (socket) => {

@@ -9,7 +9,7 @@ import type { ApiClient } from "../harness/api-client.ts";
 import { eventually } from "../harness/eventually.ts";
 import { createToken, deviceOnline, findDevice } from "../harness/fleet.ts";
 import { createNetwork, networkFault, type TestNetwork } from "../harness/network-namespace.ts";
-import { freePorts, startPlatformProcess, type PlatformProcess } from "../harness/platform-process.ts";
+import { freePortRange, startPlatformProcess, type PlatformProcess } from "../harness/platform-process.ts";
 import { startProcess, type TestProcess } from "../harness/process.ts";
 
 const bundle = fileURLToPath(new URL("../../agent/dist/rciots-agent.js", import.meta.url));
@@ -85,7 +85,7 @@ describe("when the path between agent and platform swallows every packet", funct
     network = createNetwork();
     folder = mkdtempSync(join(tmpdir(), "rciots-black-hole-"));
     const { hostAddress, namespace } = network;
-    const [tunnelPort = 0] = await freePorts(1);
+    const tunnelPort = await freePortRange(1);
     platform = await startPlatformProcess({
       env: {
         RCIOTS_DEVICE_HOST: hostAddress,

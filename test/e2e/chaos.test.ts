@@ -9,7 +9,7 @@ import { eventually } from "../harness/eventually.ts";
 import { createToken, deviceOnline } from "../harness/fleet.ts";
 import { prepareInstallation, type Installation, type ServiceProcess } from "../harness/installation.ts";
 import { redisFault } from "../harness/redis-server.ts";
-import { freePorts } from "../harness/platform-process.ts";
+import { freePortRange } from "../harness/platform-process.ts";
 import { askTcp } from "../harness/tcp-asking.ts";
 import { startWatch, type Watch } from "../harness/watch.ts";
 
@@ -46,7 +46,7 @@ describe(`when any of seven processes ends at any time, with ${size} devices`, f
 
   before(async function () {
     if (redisFault() !== undefined) return this.skip();
-    [tunnelPort = 0] = await freePorts(1);
+    tunnelPort = await freePortRange(1);
     installation = await prepareInstallation({
       counts: { enroll: 2, connector: 3, frontend: 2 },
       env: { RCIOTS_DRAIN_SECONDS: "3", RCIOTS_TUNNEL_PORTS: String(tunnelPort) },

@@ -12,7 +12,7 @@ import {
   visit,
 } from "../harness/console-visit.ts";
 import { fillWithHostileContent, hitFlag } from "../harness/hostile-content.ts";
-import { freePorts, startPlatformProcess, type PlatformProcess } from "../harness/platform-process.ts";
+import { freePortRange, startPlatformProcess, type PlatformProcess } from "../harness/platform-process.ts";
 
 const password = "correct horse battery staple";
 const passes = [
@@ -40,10 +40,10 @@ describe("when names, messages and files are full of hostile text", function () 
       console.log(`    skipped: ${fault}`);
       return this.skip();
     }
-    const [first = 0] = await freePorts(1);
+    const first = await freePortRange(51);
     platform = await startPlatformProcess({
       env: {
-        RCIOTS_TUNNEL_PORTS: `${first}-${Math.min(first + 50, 65_535)}`,
+        RCIOTS_TUNNEL_PORTS: `${first}-${first + 50}`,
         RCIOTS_PROXY_DOMAIN: "apps.localhost",
       },
     });

@@ -6,7 +6,7 @@ import { browserFault, openBrowser, type TestBrowser, type TestPage } from "../h
 import { accessibilityFaults, overflowFaults, settle, signIn } from "../harness/console-visit.ts";
 import { eventually } from "../harness/eventually.ts";
 import { createToken, deviceOnline } from "../harness/fleet.ts";
-import { freePorts, startPlatformProcess, type PlatformProcess } from "../harness/platform-process.ts";
+import { freePortRange, startPlatformProcess, type PlatformProcess } from "../harness/platform-process.ts";
 import { startTlsFront, type TlsFront } from "../harness/tls-front.ts";
 
 const nobody = { viewer: "none", operator: "none", admin: "none", owner: "none" };
@@ -29,10 +29,10 @@ describe("when somebody goes on from their own machine", function () {
       console.log(`    skipped: ${fault}`);
       return this.skip();
     }
-    const [first = 0] = await freePorts(1);
+    const first = await freePortRange(401);
     platform = await startPlatformProcess({
       env: {
-        RCIOTS_TUNNEL_PORTS: `${first}-${Math.min(first + 400, 65_535)}`,
+        RCIOTS_TUNNEL_PORTS: `${first}-${first + 400}`,
         RCIOTS_PROXY_DOMAIN: "apps.localhost",
       },
     });

@@ -6,7 +6,12 @@ import { startAgentProcess, type AgentProcess } from "../harness/agent-process.t
 import type { ApiClient } from "../harness/api-client.ts";
 import { eventually } from "../harness/eventually.ts";
 import { createToken, deviceOnline } from "../harness/fleet.ts";
-import { freePorts, startPlatformProcess, type PlatformProcess } from "../harness/platform-process.ts";
+import {
+  freePortRange,
+  freePorts,
+  startPlatformProcess,
+  type PlatformProcess,
+} from "../harness/platform-process.ts";
 import { prometheusFault, promtool, startPrometheus, type PrometheusServer } from "../harness/prometheus.ts";
 
 const at = (path: string): string => fileURLToPath(new URL(`../../charts/rciots/${path}`, import.meta.url));
@@ -61,7 +66,8 @@ describe("when Prometheus watches the platform", function () {
       console.log(`    SKIPPED: ${fault}`);
       return this.skip();
     }
-    const [port = 0, tunnelPort = 0] = await freePorts(2);
+    const [port = 0] = await freePorts(1);
+    const tunnelPort = await freePortRange(1);
     internalUrl = `http://127.0.0.1:${port}`;
     platform = await startPlatformProcess({
       env: { RCIOTS_HEALTH_PORT: String(port), RCIOTS_TUNNEL_PORTS: String(tunnelPort) },
