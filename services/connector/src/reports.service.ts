@@ -74,14 +74,16 @@ function eventOf({ session, report }: StatusItem): NewEvent | undefined {
   const known = eventKinds[report.state];
   if (known === undefined) return undefined;
   const { deviceId, organizationId } = session.identity;
-  const { revision, message, runningRevision } = report;
+  const { revision, runningRevision } = report;
+  // The agent's reason stands by itself elsewhere, and names the revision there.
+  const reason = report.message?.replace(`revision ${revision} failed: `, "");
   return {
     organizationId,
     deviceId,
     kind: known.kind,
     severity: known.severity,
     actor: { kind: "device", id: deviceId, name: session.deviceName },
-    message: `Revision ${revision} ${known.text}${message === undefined ? "." : `: ${message}`}`,
+    message: `Revision ${revision} ${known.text}${reason === undefined ? "." : `: ${reason}`}`,
     details: { revision, ...(runningRevision === undefined ? {} : { runningRevision }) },
     address: session.address,
   };

@@ -135,7 +135,7 @@ export function ExecutionsTable({ executions, label, heading, nameOf }: Executio
           <Th width={25}>{heading}</Th>
           <Th width={35}>State</Th>
           <Th>Result</Th>
-          <Th>Duration</Th>
+          <Th modifier="nowrap">Duration</Th>
           <Th>Started</Th>
           {may && <Th screenReaderText="Actions" />}
         </Tr>

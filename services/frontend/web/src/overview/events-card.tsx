@@ -24,8 +24,7 @@ function EventLine({ event }: { event: OverviewEvent }): ReactNode {
       <div>
         {deviceId === null ? message : <Link to={`/devices/${deviceId}`}>{message}</Link>}
         <span className="rciots-event-more">
-          {actor.kind === "device" ? "" : `${actor.name}, `}
-          <TimeAgo at={at} />
+          {actor.name}, <TimeAgo at={at} />
         </span>
       </div>
     </li>

@@ -73,7 +73,7 @@ function SessionTable({
           <Th>Program</Th>
           <Th>Address</Th>
           <Th>Signed in</Th>
-          <Th>Last used</Th>
+          <Th modifier="nowrap">Last used</Th>
           <Th screenReaderText="Actions" />
         </Tr>
       </Thead>

@@ -67,7 +67,7 @@ function ApiTokensTable({
           <Th>Name</Th>
           <Th>Whose</Th>
           <Th>Scope</Th>
-          <Th>Last used</Th>
+          <Th modifier="nowrap">Last used</Th>
           <Th>Expires</Th>
           <Th>Created</Th>
           <Th screenReaderText="Actions" />

@@ -112,7 +112,7 @@ export function WaysTable({ ways, names }: WaysTableProps): ReactNode {
             <Th>How to use it</Th>
             <Th>State</Th>
             <Th>Through it</Th>
-            <Th>Last used</Th>
+            <Th modifier="nowrap">Last used</Th>
             {may && <Th screenReaderText="Actions" />}
           </Tr>
         </Thead>
