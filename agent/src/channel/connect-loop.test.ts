@@ -85,10 +85,10 @@ describe("when the connect loop runs", () => {
     assert.equal(outcome, "stopped");
   });
 
-  it("begins anew only after a session that lived a minute", async () => {
-    const short = await play([away, away, { livedMs: 59_000, code: "closed" }, away]);
+  it("begins anew only after a session that lived ten seconds", async () => {
+    const short = await play([away, away, { livedMs: 9_000, code: "closed" }, away]);
     assert.deepEqual(short.pauses, [1_000, 2_000, 4_000, 8_000]);
-    const long = await play([away, away, { livedMs: 60_000, code: "closed" }, away]);
+    const long = await play([away, away, { livedMs: 10_000, code: "closed" }, away]);
     assert.deepEqual(long.pauses, [1_000, 2_000, 1_000, 2_000]);
   });
 

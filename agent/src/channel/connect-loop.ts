@@ -35,7 +35,7 @@ export interface ConnectLoopOptions {
 }
 
 /** A session that lasted this long shows that the path and the platform are well: the backoff begins anew. */
-const livedLongMs = 60_000;
+const livedLongMs = 10_000;
 /** This many in a row, and the platform may have another CA now. */
 const cutsBeforeRecovery = 3;
 const helloAttempts = 3;
