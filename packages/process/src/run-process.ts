@@ -1,21 +1,24 @@
 import {
   ConfigError,
   createLogger,
+  describeSettings,
   errorMessage,
   nextStopSignal,
   type Environment,
   type Logger,
   type LogLevel,
+  type Setting,
 } from "@rciots/runtime";
 
 export interface RunProcessOptions<Config extends { logLevel: LogLevel }> {
   argv: readonly string[];
   env: Environment;
-  /** Of `--help`. */
-  usage: string;
+  /** Of its folder in `dist`. */
+  name: "connector" | "enroll" | "frontend";
+  /** What it is, in `--help`. */
+  about: string;
+  settings: Record<string, Setting<unknown>>;
   loadConfig: (env: Environment, argv: readonly string[]) => Config;
-  /** In its log, such as `rciots-connector`. */
-  logName: string;
   /** As people call it, at the beginning of a sentence. */
   title: string;
   /** The signal aborts where the process is told to stop before it is ready. */
@@ -28,13 +31,23 @@ export interface RunProcessOptions<Config extends { logLevel: LogLevel }> {
   ready: string;
 }
 
+const usageOf = ({ name, about, settings }: Pick<RunProcessOptions<never>, "name" | "about" | "settings">) =>
+  `RCIoTS ${about}, beside other processes on the same MongoDB and Redis.
+
+Usage: node dist/${name}/main.js [options]
+
+Each option is a flag or a variable of the environment; the flag wins.
+
+${describeSettings(settings)}
+`;
+
 /** A service from its command line to its end by a signal. Resolves with the code to exit with. */
 export async function runProcess<Config extends { logLevel: LogLevel }>(
   options: RunProcessOptions<Config>,
 ): Promise<number> {
-  const { argv, env, usage, loadConfig, logName, title, start, ready } = options;
+  const { argv, env, name, loadConfig, title, start, ready } = options;
   if (argv.includes("--help") || argv.includes("-h")) {
-    process.stdout.write(usage);
+    process.stdout.write(usageOf(options));
     return 0;
   }
   let config: Config;
@@ -45,7 +58,7 @@ export async function runProcess<Config extends { logLevel: LogLevel }>(
     process.stderr.write(`${error.message}\n`);
     return 2;
   }
-  const logger = createLogger({ level: config.logLevel, name: logName });
+  const logger = createLogger({ level: config.logLevel, name: `rciots-${name}` });
   const stopping = new AbortController();
   const stopSignal = nextStopSignal();
   void stopSignal.then(() => stopping.abort(new Error("The process is stopping.")));

@@ -1,25 +1,16 @@
 import { fileURLToPath } from "node:url";
 import { runProcess } from "@rciots/process";
-import { describeSettings } from "@rciots/runtime";
 import { loadConfig, settings } from "./config.ts";
 import { startFrontendProcess } from "./frontend-process.ts";
-
-const usage = `RCIoTS API and console, beside other processes on the same MongoDB and Redis.
-
-Usage: node dist/frontend/main.js [options]
-
-Each option is a flag or a variable of the environment; the flag wins.
-
-${describeSettings(settings)}
-`;
 
 process.exit(
   await runProcess({
     argv: process.argv.slice(2),
     env: process.env,
-    usage,
+    name: "frontend",
+    about: "API and console",
+    settings,
     loadConfig,
-    logName: "rciots-frontend",
     title: "The console",
     ready: "RCIoTS console is ready.",
     start: (context) =>
