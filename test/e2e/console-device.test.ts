@@ -85,6 +85,12 @@ describe("when somebody looks after a device in the console", function () {
     await page.getByRole("listitem").filter({ hasText: "2 healthy" }).waitFor();
   });
 
+  it("says in the fleet's recent events which device they are of", async () => {
+    await page.goto("/");
+    const event = page.getByRole("listitem").filter({ hasText: "Revision 1 is healthy." });
+    await event.getByText("kiosk-1, ").waitFor();
+  });
+
   it("shows in the diff what was edited by hand", async () => {
     const allow = await keepFromCorrecting(cluster, {
       namespace: "kiosk",

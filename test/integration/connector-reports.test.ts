@@ -241,6 +241,18 @@ describe("delivery and reports", () => {
       client.close();
     });
 
+    it("says once that a revision failed, whose reason names it too", async () => {
+      const device = await world.addDevice(organization);
+      const wire = await assign(device, 1);
+      const client = await live(device);
+      const message = "revision 1 failed: it was refused";
+      await client.call("status:report", reportOf(wire, "failed", { message }));
+      const query = { organizationId: device.organizationId, deviceId: device.id, limit: 1 };
+      const [event] = await world.store.events.list(query);
+      assert.equal(event?.message, "Revision 1 failed: it was refused");
+      client.close();
+    });
+
     it("refuses a revision the device was never told of, and a digest that is not the revision's", async () => {
       const device = await world.addDevice(organization);
       const wire = await assign(device, 1);
