@@ -1,12 +1,12 @@
 import { isIP } from "node:net";
 import { askedTunnel, limits, type AskedTunnel } from "@rciots/protocol";
+import { inBrackets, joinHostPort } from "@rciots/runtime";
 
 const part = /\[[^\][]+\]|[^:[\]]+/g;
 const forms = "PORT, LPORT:PORT, HOST:PORT, LPORT:HOST:PORT or LHOST:LPORT:HOST:PORT";
 
 const isNumber = (text: string): boolean => /^\d+$/.test(text);
 const bare = (text: string): string => text.replace(/^\[|\]$/g, "");
-const inBrackets = (host: string): string => (host.includes(":") ? `[${host}]` : host);
 
 /** Where the device itself is meant. */
 const ownHost = "127.0.0.1";
@@ -89,6 +89,6 @@ export function describeRequest({ listenHost, port, target }: AskedTunnel): stri
     ...(listenHost === undefined ? [] : [inBrackets(listenHost)]),
     ...(port === undefined ? [] : [port]),
   ];
-  const to = `${inBrackets(target.host)}:${target.port}`;
+  const to = joinHostPort(target.host, target.port);
   return place.length === 0 ? to : `${place.join(":")} to ${to}`;
 }

@@ -1,5 +1,6 @@
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { joinSocket, resetSocket, type TcpTarget } from "@rciots/protocol";
+import { joinHostPort } from "@rciots/runtime";
 import { CommandError, exitCodes, type CommandContext } from "../command.ts";
 import type { Channel } from "./channel.ts";
 
@@ -51,8 +52,9 @@ export async function forwardPort(
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => void carry(socket));
   await channel.connect();
   const { address, port } = await listen(server, local);
-  const shown = address.includes(":") ? `[${address}]` : address;
-  say(`${shown}:${port} leads to ${target.host}:${target.port} of ${deviceName}. Ctrl+C ends it.`);
+  say(
+    `${joinHostPort(address, port)} leads to ${target.host}:${target.port} of ${deviceName}. Ctrl+C ends it.`,
+  );
   try {
     await new Promise<void>((resolve, reject) => {
       signal.addEventListener("abort", () => resolve(), { once: true });

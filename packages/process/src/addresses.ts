@@ -1,4 +1,5 @@
 import { networkInterfaces } from "node:os";
+import { joinHostPort } from "@rciots/runtime";
 
 /** Every address of this machine, by IPv6 where it has that. */
 export function anyAddress(): string {
@@ -6,8 +7,7 @@ export function anyAddress(): string {
   return addresses.some((address) => address?.family === "IPv6") ? "::" : "0.0.0.0";
 }
 
-const httpsUrl = (host: string, port: number): string =>
-  `https://${host.includes(":") ? `[${host}]` : host}:${port}`;
+const httpsUrl = (host: string, port: number): string => `https://${joinHostPort(host, port)}`;
 
 /** Enrolment as devices reach it. */
 export const enrollUrlOf = (config: {

@@ -1,6 +1,6 @@
 import { networkInterfaces } from "node:os";
 import type { DeviceStreams } from "@rciots/protocol";
-import type { Logger, Vault } from "@rciots/runtime";
+import { joinHostPort, type Logger, type Vault } from "@rciots/runtime";
 import type { Store } from "@rciots/store";
 import { createRelayedStreams } from "./device-streams.ts";
 import { createPeerIdentity } from "./peer-identity.ts";
@@ -48,9 +48,6 @@ function ownAddress(): string {
   return (outer.find(({ family }) => family === "IPv4") ?? outer[0])?.address ?? "127.0.0.1";
 }
 
-const hostAndPort = (host: string, port: number): string =>
-  `${host.includes(":") ? `[${host}]` : host}:${port}`;
-
 /** One process's part in carrying streams to devices across processes. */
 export function createRelay(options: RelayOptions): Relay {
   const { store, vault, processId, local, logger, settings = {} } = options;
@@ -74,7 +71,7 @@ export function createRelay(options: RelayOptions): Relay {
     },
     address() {
       if (server === undefined || !isListening) return null;
-      return local?.advertise ?? hostAndPort(local?.podIp ?? ownAddress(), server.address().port);
+      return local?.advertise ?? joinHostPort(local?.podIp ?? ownAddress(), server.address().port);
     },
     counts() {
       const { peers: incoming, streams: open } = server?.counts() ?? { peers: 0, streams: 0 };

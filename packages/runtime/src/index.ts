@@ -25,9 +25,11 @@ export {
 } from "./config.ts";
 export { isId, newId } from "./ids.ts";
 export { createKeyedLimit, type KeyedLimit } from "./keyed-limit.ts";
+export { createKeyedSemaphore, type KeyedSemaphore } from "./keyed-semaphore.ts";
 export { createLogger, logLevels, silentLogger, type Logger, type LogLevel } from "./logger.ts";
 export type { RequestMeasure, StoreMeasure } from "./measures.ts";
 export { createLoop, type Loop, type LoopOptions } from "./loop.ts";
+export { inBrackets, joinHostPort } from "./net/host-port.ts";
 export { dialThroughProxy, dialTls, type DialOptions } from "./net/dial.ts";
 export {
   describeProxy,

@@ -1,4 +1,5 @@
 export type * from "./models.ts";
+export { platformActor } from "./platform-actor.ts";
 export { isDuplicateKey, type LeaseWords } from "./repositories/leases.repository.ts";
 export type { EventFilter, EventQuery, NewEvent } from "./repositories/events.repository.ts";
 export type { OrganizationCounts, OrganizationFilter } from "./repositories/organizations.repository.ts";

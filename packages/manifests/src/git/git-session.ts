@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { AppError } from "@rciots/runtime";
+import { AppError, inBrackets } from "@rciots/runtime";
 import type { GitCredential, GitPolicy, GitRemote } from "./git-request.ts";
 import type { GitUrl } from "./git-url.ts";
 
@@ -152,10 +152,8 @@ function gitConfig({ url, addresses, remote, policy }: GitSessionOptions, folder
   ];
   if (remote.caCertificates !== undefined) lines.push(`sslCAInfo = ${configValue(join(folder, "ca.pem"))}`);
   if (url.transport === "https" || url.transport === "http") {
-    const pinned = addresses.map((address) => (address.includes(":") ? `[${address}]` : address)).join(",");
-    lines.push(
-      `curloptResolve = ${configValue(`${url.host.includes(":") ? `[${url.host}]` : url.host}:${url.port}:${pinned}`)}`,
-    );
+    const pinned = addresses.map(inBrackets).join(",");
+    lines.push(`curloptResolve = ${configValue(`${inBrackets(url.host)}:${url.port}:${pinned}`)}`);
     const header = authorization(remote.credential);
     if (header !== null)
       lines.push(

@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { AppError, createSemaphore } from "@rciots/runtime";
+import { AppError, createKeyedSemaphore, createSemaphore } from "@rciots/runtime";
 import { defaultFileLimits } from "../files/manifest-file.ts";
 import { lookUpHost, resolveAddresses, type LookUpHost } from "./git-address.ts";
 import { initialise, obtain, type GitCache, type GitLimits } from "./git-cache.ts";
@@ -12,7 +12,6 @@ import {
   type GitRemote,
   type GitResolveRequest,
 } from "./git-request.ts";
-import { createKeyedSemaphore } from "./keyed-semaphore.ts";
 import { prepareGit, runGit, type GitTools } from "./git-runner.ts";
 import { openGitSession, repositoryKey, type GitSession } from "./git-session.ts";
 import { readSnapshot, type GitSnapshot } from "./git-snapshot.ts";

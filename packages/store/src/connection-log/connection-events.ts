@@ -1,5 +1,6 @@
-import { newId } from "@rciots/runtime";
+import { joinHostPort, newId } from "@rciots/runtime";
 import type { Event } from "../models.ts";
+import { platformActor } from "../platform-actor.ts";
 import type { NewEvent } from "../repositories/events.repository.ts";
 
 /** Who asks for a connection to what, and by which way. */
@@ -48,10 +49,7 @@ export interface Reason {
   message: string;
 }
 
-const platform = { kind: "platform", id: "platform", name: "Platform" } as const;
-
-export const targetText = ({ host, port }: AskedConnection["target"]): string =>
-  host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+export const targetText = ({ host, port }: AskedConnection["target"]): string => joinHostPort(host, port);
 
 function eventOf(
   { organizationId, deviceId, actor, address, target, details }: AskedConnection,
@@ -119,7 +117,7 @@ export function summedEvent(sum: ConnectionSum, span: { fromMs: number; toMs: nu
   const isOfOne = sum.actors.size <= 1 && sum.addresses.size <= 1;
   return {
     ...eventOf(asked, { verb: "summed", atMs: span.toMs, message: sumText(sum), details: {} }),
-    ...(isOfOne ? {} : { actor: platform, address: null }),
+    ...(isOfOne ? {} : { actor: platformActor, address: null }),
     details: {
       ...asked.details,
       from: new Date(span.fromMs).toISOString(),

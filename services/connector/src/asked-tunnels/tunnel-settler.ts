@@ -1,5 +1,5 @@
 import type { AskedTunnel, AskedTunnelAnswer } from "@rciots/protocol";
-import { forbidden, isAppError, publishEvents, type AppError, type Bus } from "@rciots/runtime";
+import { forbidden, isAppError, joinHostPort, publishEvents, type AppError, type Bus } from "@rciots/runtime";
 import type { NewEvent, Store, Tunnel } from "@rciots/store";
 import {
   closedTunnelDetails,
@@ -29,9 +29,6 @@ export type SettleTunnels = (
 
 /** As a person's tunnel is where they say nothing else. */
 const defaults = { name: "", protocol: null, maxConnections: 64, idleTimeoutMs: null, closesAt: null };
-
-const placeOf = ({ target: { host, port } }: Pick<Tunnel, "target">): string =>
-  `${host.includes(":") ? `[${host}]` : host}:${port}`;
 
 const refusedBy = ({ code, message }: AppError): AskedTunnelAnswer => ({ state: "refused", code, message });
 
@@ -105,7 +102,7 @@ export function createTunnelSettler(options: {
     });
     await tell(session, {
       kind: "tunnel.opened",
-      message: `${session.deviceName} asked for a tunnel, which was opened from port ${tunnel.port} to ${placeOf(tunnel)}.`,
+      message: `${session.deviceName} asked for a tunnel, which was opened from port ${tunnel.port} to ${joinHostPort(target.host, target.port)}.`,
       details: { ...tunnelDetails(tunnel), requestedBy: "device" },
     });
     return answerOf(tunnel, synced);

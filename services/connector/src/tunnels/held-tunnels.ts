@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import type { DeviceStreams } from "@rciots/protocol";
-import type { Logger } from "@rciots/runtime";
+import { createKeyedSemaphore, type KeyedSemaphore, type Logger } from "@rciots/runtime";
 import type { ConnectionLog, Store, Tunnel, TunnelListening } from "@rciots/store";
-import { createTunnelPorts, othersOf, ownMachine, type TunnelPort } from "./tunnel-port.ts";
+import { createPortOpener, othersOf, ownMachine, type TunnelPort } from "./tunnel-port.ts";
 
 /** A tunnel whose device is somewhere. */
 export interface HeldTunnel extends TunnelPort {
@@ -15,7 +15,7 @@ export interface HeldTunnel extends TunnelPort {
 
 /** The ports of one connector. Work on one tunnel is to be done in its turn, one after the other. */
 export interface HeldTunnels {
-  inTurn<T>(tunnelId: string, work: () => Promise<T>): Promise<T>;
+  inTurn: KeyedSemaphore;
   /** What listens for a tunnel is made what the store says of it; undefined where its device is nowhere. */
   settle(tunnel: Tunnel, isThere: () => boolean): Promise<HeldTunnel | undefined>;
   /** False where the tunnel is gone. */
@@ -43,22 +43,11 @@ export function createHeldTunnels(options: {
   now: () => number;
 }): HeldTunnels {
   const { store, connectorId, moveMs, now } = options;
-  const ports = createTunnelPorts(options);
+  const ports = createPortOpener(options);
   const held = new Map<string, HeldTunnel>();
-  const working = new Map<string, Promise<unknown>>();
+  const inTurn = createKeyedSemaphore(1);
   let isDraining = false;
   let isStopped = false;
-
-  function inTurn<T>(tunnelId: string, work: () => Promise<T>): Promise<T> {
-    const next = (working.get(tunnelId) ?? Promise.resolve()).then(work, work);
-    const settled = next
-      .catch(() => undefined)
-      .finally(() => {
-        if (working.get(tunnelId) === settled) working.delete(tunnelId);
-      });
-    working.set(tunnelId, settled);
-    return next;
-  }
 
   /** Most tunnels stand idle: nothing is written for them. */
   async function report(entry: HeldTunnel): Promise<boolean> {

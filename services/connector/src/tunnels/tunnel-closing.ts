@@ -1,7 +1,6 @@
 import { publishEvents, type Bus } from "@rciots/runtime";
-import type { Store, Tunnel } from "@rciots/store";
+import { platformActor, type Store, type Tunnel } from "@rciots/store";
 
-const platform = { kind: "platform", id: "platform", name: "Platform" } as const;
 /** For the other connectors to tell what went through them. */
 const lastWordMs = 2_000;
 
@@ -40,7 +39,7 @@ export function createTunnelClosing(options: {
       deviceId,
       kind: "tunnel.closed",
       severity: "info" as const,
-      actor: platform,
+      actor: platformActor,
       message: `The tunnel on port ${port} was closed: ${reason}.`,
       details: { tunnelId: _id, name, port, target, connections, sentBytes, receivedBytes },
       address: null,

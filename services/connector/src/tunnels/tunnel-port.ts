@@ -22,7 +22,7 @@ export const othersOf = ({ reports }: Pick<Tunnel, "reports">, connectorId: stri
  * Listens for tunnels. Of several processes on one machine the first has the port and the others wait for it to be
  * free; an address of another machine is that machine's to listen on.
  */
-export function createTunnelPorts(options: {
+export function createPortOpener(options: {
   store: Pick<Store, "tunnels">;
   streams: DeviceStreams;
   /** Where each connection is written down. */

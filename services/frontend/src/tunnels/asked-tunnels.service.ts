@@ -1,5 +1,12 @@
 import { createLoop, publishEvents, type Bus, type Logger, type Loop } from "@rciots/runtime";
-import type { Device, NewEvent, RemoteAccess, Store, Tunnel } from "@rciots/store";
+import {
+  platformActor,
+  type Device,
+  type NewEvent,
+  type RemoteAccess,
+  type Store,
+  type Tunnel,
+} from "@rciots/store";
 import { closedTunnelDetails, type TunnelPorts } from "@rciots/tunnels";
 import type { Acting } from "../audit/audit.ts";
 import { isSame } from "../http/optimistic-change.ts";
@@ -16,7 +23,7 @@ export const askedIntervalMs = 60_000;
 const pageSize = 100;
 
 type Actor = Pick<NewEvent, "actor" | "address"> & { requestId?: string };
-const platform: Actor = { actor: { kind: "platform", id: "platform", name: "Platform" }, address: null };
+const platform: Actor = { actor: platformActor, address: null };
 
 /** Ends what an organisation lets its devices ask for no more, whether they are connected or not. */
 export function createAskedTunnelsService(options: {

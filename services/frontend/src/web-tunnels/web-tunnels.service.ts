@@ -10,7 +10,7 @@ import {
   type Logger,
   createLoop,
 } from "@rciots/runtime";
-import type { Device, Store, WebTunnel, WebTunnelChange } from "@rciots/store";
+import { platformActor, type Device, type Store, type WebTunnel, type WebTunnelChange } from "@rciots/store";
 import { difference, type Audit } from "../audit/audit.ts";
 import { authorize, type Caller } from "../auth/caller.ts";
 import type { Identify } from "../auth/identify.ts";
@@ -122,7 +122,7 @@ export function createWebTunnelsService(options: {
         deviceId,
         kind: "web-tunnel.closed",
         severity: "info",
-        actor: { kind: "platform", id: "platform", name: "Platform" },
+        actor: platformActor,
         message: `The web tunnel ${label} was closed: its time was over.`,
         details: shown(tunnel),
         address: null,

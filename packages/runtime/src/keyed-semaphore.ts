@@ -1,4 +1,4 @@
-import { createSemaphore } from "@rciots/runtime";
+import { createSemaphore } from "./semaphore.ts";
 
 export type KeyedSemaphore = <T>(key: string, work: () => Promise<T>) => Promise<T>;
 
